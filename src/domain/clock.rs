@@ -1,0 +1,104 @@
+//! The one source of time for everything that expires. Knows nothing of what it is asked for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A moment, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The moment that lies `millis` milliseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This moment and `span` later, or the end of time.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// How long it is from this moment until `later`; nothing if that is past.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+/// A clock that starts at the wall clock's time and then runs evenly, whatever is done to the wall clock.
+///
+/// Clones show the same time; a test may turn them all forward.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    started_at: Timestamp,
+    started: Instant,
+    turned: Arc<AtomicU64>,
+}
+
+impl Clock {
+    /// Starts a clock at the wall clock's time.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the system's clocks"
+    )]
+    pub fn start() -> Self {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            started_at: Timestamp(millis(since_epoch)),
+            started: Instant::now(),
+            turned: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
+        self.started_at.after(self.started.elapsed()).after(turned)
+    }
+
+    /// Turns this clock and its clones forward.
+    pub fn turn(&self, span: Duration) {
+        self.turned.fetch_add(millis(span), Ordering::Relaxed);
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turned_clock_turns_its_clones() {
+        let clock = Clock::start();
+        let clone = clock.clone();
+        let before = clone.now();
+        clock.turn(Duration::from_hours(1));
+        assert!(before.until(clone.now()) >= Duration::from_hours(1));
+    }
+
+    #[test]
+    fn what_is_past_is_no_time_away() {
+        let late = Timestamp::from_millis(10);
+        assert_eq!(late.until(Timestamp::from_millis(4)), Duration::ZERO);
+        assert_eq!(
+            Timestamp::from_millis(4).until(late),
+            Duration::from_millis(6)
+        );
+    }
+}

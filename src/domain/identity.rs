@@ -1,0 +1,102 @@
+//! Who a user is, in words that are safe to put in a header. Knows nothing of HTTP requests.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+/// The longest openid or unionid that is believed, in characters. WeChat's have 28.
+const MAX_ID_LEN: usize = 128;
+
+/// One mini-program as its sessions know it: its name in the config and its appid.
+#[derive(Debug, PartialEq, Eq)]
+pub struct App {
+    /// The name of its table in the config, as in `[apps.shop]`.
+    pub name: String,
+    /// WeChat's id of it, as in `wx0123456789abcdef`.
+    pub appid: WechatId,
+    /// Its place among the configured apps.
+    pub index: usize,
+}
+
+/// An id that WeChat gave: 1 to 128 ASCII letters, digits, `_` or `-`, and so always a valid header value.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct WechatId(HeaderValue);
+
+impl WechatId {
+    /// Takes `text` for an id, unless it has a character that no id of WeChat's has.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=MAX_ID_LEN).contains(&text.len());
+        let clean = text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if !(fits && clean) {
+            return None;
+        }
+        HeaderValue::from_str(text).ok().map(Self)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The id as the value of a header.
+    #[must_use]
+    pub fn as_header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+/// Ids name persons, so logs do not show them.
+impl fmt::Debug for WechatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WechatId(…)")
+    }
+}
+
+/// What a backend is told about the user of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The mini-program that the user logged in to.
+    pub app: Arc<App>,
+    /// The user, as that mini-program knows them.
+    pub openid: WechatId,
+    /// The user, as all mini-programs of one owner know them, where WeChat tells it.
+    pub unionid: Option<WechatId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_openid_of_wechat_is_an_id() {
+        let id = WechatId::parse("oGZUI0egBJY1zhBYw2KhdUfwVJJE").unwrap();
+        assert_eq!(id.as_str(), "oGZUI0egBJY1zhBYw2KhdUfwVJJE");
+        assert_eq!(id.as_header(), "oGZUI0egBJY1zhBYw2KhdUfwVJJE");
+    }
+
+    #[test]
+    fn nothing_that_could_break_a_header_is_an_id() {
+        for text in [
+            "",
+            "a b",
+            "a\r\nX-Admin: 1",
+            "a,b",
+            "用户",
+            "a\0",
+            &"a".repeat(129),
+        ] {
+            assert_eq!(WechatId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_does_not_show_in_debug_output() {
+        let id = WechatId::parse("oSecretPerson").unwrap();
+        assert!(!format!("{id:?}").contains("Secret"));
+    }
+}

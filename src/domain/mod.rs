@@ -1,0 +1,11 @@
+//! The words of the gateway as types: what a request, a session and a rule are. Knows neither sockets nor files.
+
+pub mod clock;
+pub mod identity;
+pub mod path;
+pub mod refusal;
+pub mod route;
+pub mod secret;
+pub mod session;
+pub mod template;
+pub mod token;

@@ -1,0 +1,445 @@
+//! Which rule a request falls under: the most specific one wins. Knows nothing of what a rule does.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use http::Method;
+
+use super::path::{PathError, RequestPath};
+
+/// The path of a rule: one path, or everything below one at a segment border.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathPattern {
+    /// This path alone, decoded.
+    Exact(Vec<u8>),
+    /// This path, with a slash, and all below it, decoded; the empty path is the root.
+    Below(Vec<u8>),
+}
+
+/// Why a text is no path of a rule.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathPatternError {
+    /// It has a `*` in the middle.
+    #[error("`*` may stand only at the end, as a whole segment: \"/static/*\"")]
+    Star,
+    /// It has a `?`, `#` or `;`.
+    #[error("`{0}` cannot stand in the path of a route, which has neither query nor parameters")]
+    Delimiter(char),
+    /// No request could have this path.
+    #[error("no request can have this path: {0}")]
+    Path(#[from] PathError),
+}
+
+impl PathPattern {
+    /// Reads `"/path"` or `"/path/*"`.
+    ///
+    /// # Errors
+    ///
+    /// No request could match it, or it is neither form.
+    pub fn parse(text: &str) -> Result<Self, PathPatternError> {
+        let (path, is_below) = match text.strip_suffix("/*") {
+            Some(path) => (path, true),
+            None => (text, false),
+        };
+        if path.contains('*') {
+            return Err(PathPatternError::Star);
+        }
+        if let Some(delimiter) = path.chars().find(|c| matches!(c, '?' | '#' | ';')) {
+            return Err(PathPatternError::Delimiter(delimiter));
+        }
+        if is_below && path.is_empty() {
+            return Ok(Self::Below(Vec::new()));
+        }
+        let matched = RequestPath::parse(path)?.matched().to_vec();
+        if !is_below {
+            return Ok(Self::Exact(matched));
+        }
+        if matched.ends_with(b"/") {
+            return Err(PathError::EmptySegment.into());
+        }
+        Ok(Self::Below(matched))
+    }
+}
+
+/// The host of a rule: one name, or all names below one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// This name alone, in lower case.
+    Exact(String),
+    /// All names below this one, in lower case, as `*.example.org` writes it.
+    Below(String),
+}
+
+/// A text that is no host of a rule.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no host; write \"api.example.com\" or \"*.example.com\", without a port")]
+pub struct HostPatternError(String);
+
+impl HostPattern {
+    /// Reads `"name"` or `"*.name"`.
+    ///
+    /// # Errors
+    ///
+    /// It is neither.
+    pub fn parse(text: &str) -> Result<Self, HostPatternError> {
+        let lower = text.to_ascii_lowercase();
+        let (name, is_below) = match lower.strip_prefix("*.") {
+            Some(name) => (name, true),
+            None => (lower.as_str(), false),
+        };
+        let is_ipv6 = name.starts_with('[') && name.ends_with(']');
+        let is_name = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        if name.is_empty() || !(is_name || is_ipv6) {
+            return Err(HostPatternError(text.to_owned()));
+        }
+        let name = name.to_owned();
+        Ok(if is_below {
+            Self::Below(name)
+        } else {
+            Self::Exact(name)
+        })
+    }
+}
+
+/// What a rule asks of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePattern {
+    /// The path.
+    pub path: PathPattern,
+    /// Any of these hosts; empty for every host.
+    pub hosts: Vec<HostPattern>,
+    /// Any of these methods; empty for every method.
+    pub methods: Vec<Method>,
+}
+
+/// All rules, arranged so that finding one costs the depth of the path, not the number of rules.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    exact: HashMap<Vec<u8>, HostRules>,
+    below: HashMap<Vec<u8>, HostRules>,
+}
+
+/// Two rules that are equally specific for some request, each by its place among the rules.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RouteConflict {
+    /// The one that came first.
+    pub first: usize,
+    /// The one that came later.
+    pub second: usize,
+}
+
+/// Why a request falls under no rule.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoRoute {
+    /// No rule has its path and host.
+    NotFound,
+    /// Only the method is in the way; these are the ones that are not.
+    Method(Vec<Method>),
+    /// A backend that drops path parameters would see another rule's path.
+    Ambiguous,
+}
+
+impl RouteTable {
+    /// Arranges `patterns`, each of which is found by its place among them.
+    ///
+    /// # Errors
+    ///
+    /// All pairs of rules that are equally specific for some request.
+    pub fn new<'a>(
+        patterns: impl IntoIterator<Item = &'a RoutePattern>,
+    ) -> Result<Self, Vec<RouteConflict>> {
+        let mut table = Self::default();
+        let mut conflicts = Vec::new();
+        for (index, pattern) in patterns.into_iter().enumerate() {
+            conflicts.extend(table.insert(pattern, index));
+        }
+        if conflicts.is_empty() {
+            Ok(table)
+        } else {
+            Err(conflicts)
+        }
+    }
+
+    /// Finds the most specific rule: exact over below, longer over shorter, with host over without, with method
+    /// over without. `host` is without its port.
+    ///
+    /// # Errors
+    ///
+    /// No rule has the path, the host and the method, or two readings of the path fall under two rules.
+    pub fn find(
+        &self,
+        path: &RequestPath<'_>,
+        host: &str,
+        method: &Method,
+    ) -> Result<usize, NoRoute> {
+        let host = lower_case(host);
+        let found = self.find_path(path.matched(), &host, method);
+        match path.without_parameters() {
+            Some(other) if self.find_path(&other, &host, method) != found => {
+                Err(NoRoute::Ambiguous)
+            }
+            _ => found,
+        }
+    }
+
+    fn insert(&mut self, pattern: &RoutePattern, index: usize) -> Option<RouteConflict> {
+        let (rules, path) = match &pattern.path {
+            PathPattern::Exact(path) => (&mut self.exact, path),
+            PathPattern::Below(path) => (&mut self.below, path),
+        };
+        let taken = rules
+            .entry(path.clone())
+            .or_default()
+            .insert(pattern, index);
+        taken.map(|first| RouteConflict {
+            first,
+            second: index,
+        })
+    }
+
+    fn find_path(&self, path: &[u8], host: &str, method: &Method) -> Result<usize, NoRoute> {
+        let exact = self.exact.get(path);
+        let below = borders(path).filter_map(|border| self.below.get(border));
+        let mut allowed = Vec::new();
+        for rules in exact
+            .into_iter()
+            .chain(below)
+            .flat_map(|rules| rules.for_host(host))
+        {
+            match rules.find(method) {
+                Some(index) => return Ok(index),
+                None => allowed.extend(rules.methods().cloned()),
+            }
+        }
+        Err(if allowed.is_empty() {
+            NoRoute::NotFound
+        } else {
+            NoRoute::Method(allowed)
+        })
+    }
+}
+
+/// The rules of one path.
+#[derive(Debug, Default)]
+struct HostRules {
+    exact: HashMap<String, MethodRules>,
+    below: HashMap<String, MethodRules>,
+    any: MethodRules,
+}
+
+impl HostRules {
+    fn insert(&mut self, pattern: &RoutePattern, index: usize) -> Option<usize> {
+        if pattern.hosts.is_empty() {
+            return self.any.insert(&pattern.methods, index);
+        }
+        let mut taken = None;
+        for host in &pattern.hosts {
+            let rules = match host {
+                HostPattern::Exact(name) => self.exact.entry(name.clone()),
+                HostPattern::Below(name) => self.below.entry(name.clone()),
+            };
+            taken = taken.or(rules.or_default().insert(&pattern.methods, index));
+        }
+        taken
+    }
+
+    /// The rules that hold for `host`, the most specific first.
+    fn for_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a MethodRules> {
+        let parents = host
+            .match_indices('.')
+            .filter_map(|(dot, _)| host.get(dot + 1..));
+        let below = parents.filter_map(|parent| self.below.get(parent));
+        self.exact
+            .get(host)
+            .into_iter()
+            .chain(below)
+            .chain([&self.any])
+    }
+}
+
+/// The rules of one path and host.
+#[derive(Debug, Default)]
+struct MethodRules {
+    by_method: Vec<(Method, usize)>,
+    any: Option<usize>,
+}
+
+impl MethodRules {
+    fn insert(&mut self, methods: &[Method], index: usize) -> Option<usize> {
+        if methods.is_empty() {
+            let taken = self.any;
+            self.any = taken.or(Some(index));
+            return taken;
+        }
+        let taken = self
+            .by_method
+            .iter()
+            .find(|(method, _)| methods.contains(method));
+        let taken = taken.map(|(_, index)| *index);
+        self.by_method
+            .extend(methods.iter().map(|method| (method.clone(), index)));
+        taken
+    }
+
+    fn find(&self, method: &Method) -> Option<usize> {
+        let by_method = self.by_method.iter().find(|(name, _)| name == method);
+        by_method.map(|(_, index)| *index).or(self.any)
+    }
+
+    fn methods(&self) -> impl Iterator<Item = &Method> {
+        self.by_method.iter().map(|(method, _)| method)
+    }
+}
+
+/// The path itself and all that lie above it, down to the empty one, the longest first.
+fn borders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(path), |path| {
+        let slash = path.iter().rposition(|b| *b == b'/')?;
+        path.get(..slash)
+    })
+}
+
+fn lower_case(host: &str) -> Cow<'_, str> {
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(path: &str, hosts: &[&str], methods: &[&str]) -> RoutePattern {
+        RoutePattern {
+            path: PathPattern::parse(path).unwrap(),
+            hosts: hosts
+                .iter()
+                .map(|host| HostPattern::parse(host).unwrap())
+                .collect(),
+            methods: methods
+                .iter()
+                .map(|method| method.parse().unwrap())
+                .collect(),
+        }
+    }
+
+    fn find(table: &RouteTable, path: &str, host: &str, method: &str) -> Result<usize, NoRoute> {
+        table.find(
+            &RequestPath::parse(path).unwrap(),
+            host,
+            &method.parse().unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_most_specific_rule_wins_whatever_its_place() {
+        let rules = [
+            pattern("/*", &[], &[]),
+            pattern("/a/*", &[], &[]),
+            pattern("/a/b", &[], &[]),
+            pattern("/a/*", &["x.org"], &[]),
+            pattern("/a/*", &["*.x.org"], &[]),
+            pattern("/a/*", &["x.org"], &["PUT"]),
+            pattern("/a/*", &[], &["PUT"]),
+        ];
+        let table = RouteTable::new(&rules).unwrap();
+        let cases = [
+            ("/", "h", "GET", 0),
+            ("/ab", "h", "GET", 0),
+            ("/a", "h", "GET", 1),
+            ("/a/", "h", "GET", 1),
+            ("/a/c/d", "h", "GET", 1),
+            ("/a/b", "x.org", "PUT", 2),
+            ("/a/c", "X.ORG", "GET", 3),
+            ("/a/c", "deep.y.x.org", "PUT", 4),
+            ("/a/c", "x.org", "PUT", 5),
+            ("/a/c", "h", "PUT", 6),
+        ];
+        for (path, host, method, index) in cases {
+            assert_eq!(
+                find(&table, path, host, method),
+                Ok(index),
+                "{method} {host}{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_only_the_method_is_in_the_way_the_others_are_told() {
+        let table = RouteTable::new(&[pattern("/a", &[], &["GET", "POST"])]).unwrap();
+        let allowed = vec![Method::GET, Method::POST];
+        assert_eq!(
+            find(&table, "/a", "h", "PUT"),
+            Err(NoRoute::Method(allowed))
+        );
+        assert_eq!(find(&table, "/b", "h", "PUT"), Err(NoRoute::NotFound));
+    }
+
+    #[test]
+    fn equally_specific_rules_are_a_conflict() {
+        let rules = [
+            pattern("/a", &["x.org", "y.org"], &[]),
+            pattern("/a", &["y.org"], &[]),
+            pattern("/a", &["y.org"], &["GET"]),
+            pattern("/a", &["z.org"], &[]),
+            pattern("/%61", &["Z.org"], &[]),
+        ];
+        let conflicts = RouteTable::new(&rules).unwrap_err();
+        assert_eq!(
+            conflicts,
+            [
+                RouteConflict {
+                    first: 0,
+                    second: 1
+                },
+                RouteConflict {
+                    first: 3,
+                    second: 4
+                }
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rule_sees_through_percent_encoding() {
+        let rules = [pattern("/*", &[], &[]), pattern("/a(b)/用/*", &[], &[])];
+        let table = RouteTable::new(&rules).unwrap();
+        assert_eq!(find(&table, "/%61%28b)/%e7%94%a8/x", "h", "GET"), Ok(1));
+    }
+
+    #[test]
+    fn path_parameters_that_lead_to_another_rule_are_ambiguous() {
+        let rules = [pattern("/*", &[], &[]), pattern("/admin/*", &[], &[])];
+        let table = RouteTable::new(&rules).unwrap();
+        for path in ["/admin;a=b/x", "/admin;/x", "/admin%3Ba/x", "/admin;x"] {
+            assert_eq!(
+                find(&table, path, "h", "GET"),
+                Err(NoRoute::Ambiguous),
+                "{path}"
+            );
+        }
+        assert_eq!(find(&table, "/admin/x;v=1", "h", "GET"), Ok(1));
+        assert_eq!(find(&table, "/page;jsessionid=1", "h", "GET"), Ok(0));
+    }
+
+    #[test]
+    fn what_is_no_pattern_says_why() {
+        let path = |text| PathPattern::parse(text).unwrap_err().to_string();
+        assert!(path("/a*").contains("only at the end"));
+        assert!(path("/*/a").contains("only at the end"));
+        assert!(path("/a?b").contains("neither query"));
+        assert!(path("a").contains("does not start with a slash"));
+        assert!(path("/a/../b").contains("dot segment"));
+        assert!(path("/a//*").contains("empty segment"));
+        assert!(
+            HostPattern::parse("a:80")
+                .unwrap_err()
+                .to_string()
+                .contains("without a port")
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! The shape of an answer: JSON with places to fill in. Knows neither TOML nor HTTP.
+
+use serde_json::{Map, Value};
+
+/// A place in a template that is filled in when an answer is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// `{skey}`: the session token.
+    Skey,
+    /// `{expires_in}`: the lifetime that is left, in seconds.
+    ExpiresIn,
+    /// `{openid}`: the user in this mini-program.
+    OpenId,
+    /// `{unionid}`: the user across mini-programs, or null.
+    UnionId,
+    /// `{code}`: the refusal's code.
+    Code,
+    /// `{message}`: the refusal's sentence.
+    Message,
+    /// `{request_id}`: the id that the log and the backend see.
+    RequestId,
+    /// `{null}`: JSON's null, which TOML lacks.
+    Null,
+}
+
+impl Placeholder {
+    /// What the answer to a login can tell.
+    pub const LOGIN: &[Self] = &[
+        Self::Skey,
+        Self::ExpiresIn,
+        Self::OpenId,
+        Self::UnionId,
+        Self::Null,
+    ];
+    /// What the answer to a check can tell.
+    pub const CHECK: &[Self] = &[Self::ExpiresIn, Self::OpenId, Self::UnionId, Self::Null];
+    /// What the answer to a logout can tell.
+    pub const LOGOUT: &[Self] = &[Self::Null];
+    /// What a refusal can tell.
+    pub const REFUSAL: &[Self] = &[Self::Code, Self::Message, Self::RequestId, Self::Null];
+
+    /// The name between the braces.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Skey => "skey",
+            Self::ExpiresIn => "expires_in",
+            Self::OpenId => "openid",
+            Self::UnionId => "unionid",
+            Self::Code => "code",
+            Self::Message => "message",
+            Self::RequestId => "request_id",
+            Self::Null => "null",
+        }
+    }
+}
+
+/// A checked answer shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template(Node);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    Fixed(Value),
+    Whole(Placeholder),
+    Text(Vec<Part>),
+    List(Vec<Node>),
+    Object(Vec<(String, Node)>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Fixed(String),
+    Place(Placeholder),
+}
+
+/// A placeholder that the kind of answer does not have.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{{{name}}} is not filled in here; there are {}", list(.allowed))]
+pub struct UnknownPlaceholder {
+    /// The name between the braces.
+    pub name: String,
+    /// What could stand there.
+    pub allowed: &'static [Placeholder],
+}
+
+fn list(allowed: &[Placeholder]) -> String {
+    let names: Vec<_> = allowed
+        .iter()
+        .map(|place| format!("{{{}}}", place.name()))
+        .collect();
+    names.join(" ")
+}
+
+impl Template {
+    /// Reads a shape whose texts may hold `{name}` for each of `allowed`.
+    ///
+    /// # Errors
+    ///
+    /// A `{word}` that is none of `allowed`. Braces around anything but a word stand for themselves.
+    pub fn parse(
+        shape: &Value,
+        allowed: &'static [Placeholder],
+    ) -> Result<Self, UnknownPlaceholder> {
+        Node::parse(shape, allowed).map(Self)
+    }
+
+    /// Fills the shape in: a text that is one placeholder alone becomes the value itself, whatever its type.
+    pub fn fill(&self, value_of: impl Fn(Placeholder) -> Value) -> Value {
+        self.0.fill(&value_of)
+    }
+}
+
+impl Node {
+    fn parse(shape: &Value, allowed: &'static [Placeholder]) -> Result<Self, UnknownPlaceholder> {
+        Ok(match shape {
+            Value::String(text) => Self::parse_text(text, allowed)?,
+            Value::Array(items) => Self::List(
+                items
+                    .iter()
+                    .map(|item| Self::parse(item, allowed))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Value::Object(members) => Self::Object(
+                members
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), Self::parse(value, allowed)?)))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Self::Fixed(shape.clone()),
+        })
+    }
+
+    fn parse_text(text: &str, allowed: &'static [Placeholder]) -> Result<Self, UnknownPlaceholder> {
+        let parts = split(text, allowed)?;
+        Ok(match parts.as_slice() {
+            [Part::Place(place)] => Self::Whole(*place),
+            [] | [Part::Fixed(_)] => Self::Fixed(Value::String(text.to_owned())),
+            _ => Self::Text(parts),
+        })
+    }
+
+    fn fill(&self, value_of: &impl Fn(Placeholder) -> Value) -> Value {
+        match self {
+            Self::Fixed(value) => value.clone(),
+            Self::Whole(place) => value_of(*place),
+            Self::Text(parts) => {
+                Value::String(parts.iter().map(|part| part.fill(value_of)).collect())
+            }
+            Self::List(items) => {
+                Value::Array(items.iter().map(|item| item.fill(value_of)).collect())
+            }
+            Self::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(key, node)| (key.clone(), node.fill(value_of)))
+                    .collect::<Map<_, _>>(),
+            ),
+        }
+    }
+}
+
+impl Part {
+    fn fill(&self, value_of: &impl Fn(Placeholder) -> Value) -> String {
+        match self {
+            Self::Fixed(text) => text.clone(),
+            Self::Place(place) => match value_of(*place) {
+                Value::String(text) => text,
+                Value::Null => String::new(),
+                other => other.to_string(),
+            },
+        }
+    }
+}
+
+fn split(text: &str, allowed: &'static [Placeholder]) -> Result<Vec<Part>, UnknownPlaceholder> {
+    let mut parts = Vec::new();
+    let mut fixed = String::new();
+    let mut rest = text;
+    while let Some((before, name, after)) = next_braces(rest) {
+        fixed.push_str(before);
+        let place = allowed.iter().find(|place| place.name() == name);
+        let place = *place.ok_or_else(|| UnknownPlaceholder {
+            name: name.to_owned(),
+            allowed,
+        })?;
+        if !fixed.is_empty() {
+            parts.push(Part::Fixed(std::mem::take(&mut fixed)));
+        }
+        parts.push(Part::Place(place));
+        rest = after;
+    }
+    fixed.push_str(rest);
+    if !fixed.is_empty() {
+        parts.push(Part::Fixed(fixed));
+    }
+    Ok(parts)
+}
+
+/// The text before, inside and behind the first `{word}`, a word being lower-case letters, digits and `_`.
+fn next_braces(text: &str) -> Option<(&str, &str, &str)> {
+    let is_word = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    text.match_indices('{').find_map(|(at, _)| {
+        let (name, after) = text.get(at + 1..)?.split_once('}')?;
+        is_word(name).then_some((text.get(..at)?, name, after))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn login_values(place: Placeholder) -> Value {
+        match place {
+            Placeholder::Skey => json!("abc"),
+            Placeholder::ExpiresIn => json!(60),
+            _ => Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_placeholder_alone_keeps_its_type() {
+        let shape = json!({"a": "{expires_in}", "b": "{skey}", "c": "{null}", "d": "{unionid}"});
+        let template = Template::parse(&shape, Placeholder::LOGIN).unwrap();
+        let filled = template.fill(login_values);
+        assert_eq!(filled, json!({"a": 60, "b": "abc", "c": null, "d": null}));
+    }
+
+    #[test]
+    fn placeholders_within_a_text_become_text() {
+        let shape = json!(["<{skey}> for {expires_in}s{null}", {"deep": ["{skey}"]}, 7, true]);
+        let template = Template::parse(&shape, Placeholder::LOGIN).unwrap();
+        let filled = template.fill(login_values);
+        assert_eq!(filled, json!(["<abc> for 60s", {"deep": ["abc"]}, 7, true]));
+    }
+
+    #[test]
+    fn an_unknown_placeholder_is_named_with_what_could_stand_there() {
+        let error = Template::parse(&json!({"a": "{skey}"}), Placeholder::REFUSAL).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "{skey} is not filled in here; there are {code} {message} {request_id} {null}"
+        );
+    }
+
+    #[test]
+    fn braces_around_no_word_stand_for_themselves() {
+        for text in ["{}", "{ skey }", "{", "}", "{\"a\":1}", ""] {
+            let template = Template::parse(&json!(text), Placeholder::LOGIN).unwrap();
+            assert_eq!(template.fill(login_values), json!(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The session token that a client holds, and the places where it may hold it. Knows nothing of sessions.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderName;
+use sha2::{Digest, Sha256};
+
+/// The random bytes in a skey.
+const SKEY_BYTES: usize = 32;
+/// The characters of a skey: its bytes in base64url without padding.
+const SKEY_LEN: usize = 43;
+
+/// A session token: 256 random bits as 43 characters of base64url. It masks itself in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Skey(Box<str>);
+
+/// What is stored of a skey: the SHA-256 of its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SkeyDigest([u8; 32]);
+
+/// The system gave no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives no random bytes: {0}")]
+pub struct NoEntropy(getrandom::Error);
+
+impl Skey {
+    /// Makes a new token from the system's random bytes.
+    ///
+    /// # Errors
+    ///
+    /// The system has none to give.
+    pub fn generate() -> Result<Self, NoEntropy> {
+        let mut bytes = [0; SKEY_BYTES];
+        getrandom::fill(&mut bytes).map_err(NoEntropy)?;
+        Ok(Self(URL_SAFE_NO_PAD.encode(bytes).into()))
+    }
+
+    /// Takes `text` for a token, unless no token can look like that.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (text.len() == SKEY_LEN && text.bytes().all(is_base64url)).then(|| Self(text.into()))
+    }
+
+    /// The token itself, for the client alone.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What leads to the session.
+    #[must_use]
+    pub fn digest(&self) -> SkeyDigest {
+        SkeyDigest(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for Skey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Skey(***)")
+    }
+}
+
+/// A place of a request where a skey may stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// `header:NAME`: the whole value of a header, with or without `Bearer ` before it.
+    Header(HeaderName),
+    /// `bearer`: `Authorization: Bearer SKEY`.
+    Bearer,
+    /// `query:NAME`: a parameter of the query.
+    Query(String),
+    /// `cookie:NAME`: a cookie.
+    Cookie(String),
+    /// `form:NAME`: a field of an `application/x-www-form-urlencoded` body.
+    Form(String),
+    /// `json:NAME`: a member of the object that is a JSON body.
+    Json(String),
+}
+
+/// A text that names no place for a token.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no place for a token; there are \"header:NAME\", \"bearer\", \"query:NAME\", \
+     \"cookie:NAME\", \"form:NAME\" and \"json:NAME\""
+)]
+pub struct UnknownTokenPlace(String);
+
+impl TokenPlace {
+    /// Reads a place as configs write it.
+    ///
+    /// # Errors
+    ///
+    /// `text` is none of the six forms, or its name cannot stand there.
+    pub fn parse(text: &str) -> Result<Self, UnknownTokenPlace> {
+        let unknown = || UnknownTokenPlace(text.to_owned());
+        if text == "bearer" {
+            return Ok(Self::Bearer);
+        }
+        let (kind, name) = text.split_once(':').ok_or_else(unknown)?;
+        if name.is_empty() {
+            return Err(unknown());
+        }
+        let owned = name.to_owned();
+        match kind {
+            "header" => name.parse().map(Self::Header).map_err(|_| unknown()),
+            "query" => Ok(Self::Query(owned)),
+            "cookie" => Ok(Self::Cookie(owned)),
+            "form" => Ok(Self::Form(owned)),
+            "json" => Ok(Self::Json(owned)),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_skey_is_read_back_with_the_same_digest() {
+        let skey = Skey::generate().unwrap();
+        let read = Skey::parse(skey.reveal()).unwrap();
+        assert_eq!(read.digest(), skey.digest());
+        assert_ne!(Skey::generate().unwrap().digest(), skey.digest());
+    }
+
+    #[test]
+    fn what_cannot_be_a_skey_is_none() {
+        let almost = "a".repeat(SKEY_LEN - 1);
+        for text in [
+            "",
+            &almost,
+            &format!("{almost}aa"),
+            &format!("{almost}+"),
+            "{skey}",
+        ] {
+            assert_eq!(Skey::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_skey_does_not_show_in_debug_output() {
+        let skey = Skey::generate().unwrap();
+        assert!(!format!("{skey:?}").contains(skey.reveal()));
+    }
+
+    #[test]
+    fn all_six_places_are_read() {
+        let places = [
+            "header:X-Skey",
+            "bearer",
+            "query:t",
+            "cookie:t",
+            "form:t",
+            "json:t",
+        ];
+        for text in places {
+            TokenPlace::parse(text).unwrap();
+        }
+        for text in ["", "header:", "header:a b", "body:t", "Bearer", "query"] {
+            let error = TokenPlace::parse(text).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("`{text}` is no place for a token")),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! wxgate.
+pub mod domain;
