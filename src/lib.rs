@@ -1,2 +1,4 @@
-//! wxgate.
+//! wxgate: a reverse-proxy authentication gateway for WeChat mini-programs.
+
+pub mod config;
 pub mod domain;

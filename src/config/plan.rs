@@ -1,0 +1,299 @@
+//! What a config means, checked and resolved: the only form in which the other rooms see it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, StatusCode, uri::Authority};
+use ipnet::IpNet;
+
+use crate::domain::identity::App;
+use crate::domain::refusal::RefusalCode;
+use crate::domain::route::{RoutePattern, RouteTable};
+use crate::domain::secret::Secret;
+use crate::domain::session::SessionLimits;
+use crate::domain::template::Template;
+use crate::domain::token::TokenPlace;
+
+/// A whole config.
+#[derive(Debug)]
+pub struct Plan {
+    /// The public listener.
+    pub server: ServerPlan,
+    /// The operator's listener, if there is one.
+    pub admin: Option<AdminPlan>,
+    /// How to speak to WeChat.
+    pub wechat: WechatPlan,
+    /// The mini-programs, each with its secret; an [`App`]'s index is its place here.
+    pub apps: Vec<AppPlan>,
+    /// Sessions and their tokens.
+    pub sessions: SessionsPlan,
+    /// The names under which backends get the identity.
+    pub identity: IdentityPlan,
+    /// The backends.
+    pub upstreams: Vec<UpstreamPlan>,
+    /// The rules, in the order of the file.
+    pub routes: Vec<RoutePlan>,
+    /// The rules, arranged to be found; it finds places in `routes`.
+    pub route_table: RouteTable,
+    /// `[refusals]`: the answer shapes that hold where a route has none of its own.
+    pub refusals: RefusalShapes,
+    /// The log.
+    pub log: LogPlan,
+}
+
+/// `[server]`.
+#[derive(Clone, Debug)]
+pub struct ServerPlan {
+    /// Where to listen; at least one.
+    pub listen: Vec<ListenPlan>,
+    /// How many worker threads; at least one.
+    pub workers: usize,
+    /// The peers whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections at a time, over all workers.
+    pub max_connections: usize,
+    /// Until a request head is whole.
+    pub header_timeout: Duration,
+    /// Between two requests, and between two pieces of a body.
+    pub idle_timeout: Duration,
+    /// Bytes of a request head.
+    pub max_header_bytes: usize,
+    /// Bytes of a request body, where a route does not say otherwise.
+    pub max_body: u64,
+    /// Until connections are cut off at a stop.
+    pub drain_timeout: Duration,
+    /// `tls = { cert, key }`, read and found to fit.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// A place to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenPlan {
+    /// `"127.0.0.1:8080"`.
+    Tcp(SocketAddr),
+    /// `"unix:/run/wxgate/http.sock"`.
+    Unix(PathBuf),
+    /// `"systemd"`: the sockets that systemd passes.
+    Systemd,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug)]
+pub struct AdminPlan {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// What `/api/*` asks for; without it there is no `/api/*`.
+    pub token: Option<Secret>,
+}
+
+/// `[wechat]`.
+#[derive(Clone, Debug)]
+pub struct WechatPlan {
+    /// `http://` or `https://`, without a slash at the end.
+    pub base_url: String,
+    /// One call.
+    pub timeout: Duration,
+    /// A whole login, retries included.
+    pub deadline: Duration,
+}
+
+/// `[apps.NAME]`.
+#[derive(Clone, Debug)]
+pub struct AppPlan {
+    /// Name, appid and place.
+    pub app: Arc<App>,
+    /// The app secret.
+    pub secret: Secret,
+}
+
+/// `[sessions]`.
+#[derive(Clone, Debug)]
+pub struct SessionsPlan {
+    /// Lifetime and idle time.
+    pub limits: SessionLimits,
+    /// Sessions at a time.
+    pub capacity: u64,
+    /// Where to look for a skey, in order; at least one place.
+    pub token: Vec<TokenPlace>,
+    /// For how long the same (app, code) gets the same skey; zero for never.
+    pub login_replay: Duration,
+}
+
+/// `[identity]`: header names, none where the config turns one off.
+#[derive(Clone, Debug)]
+pub struct IdentityPlan {
+    /// The user in the app; `X-OpenId`.
+    pub openid: Option<HeaderName>,
+    /// The user across apps; `X-UnionId`.
+    pub unionid: Option<HeaderName>,
+    /// The app; `X-AppId`.
+    pub appid: Option<HeaderName>,
+}
+
+/// `[upstreams.NAME]`.
+#[derive(Clone, Debug)]
+pub struct UpstreamPlan {
+    /// The name.
+    pub name: String,
+    /// The servers, which take turns; at least one.
+    pub servers: Vec<ServerAddress>,
+    /// Until a connection stands.
+    pub connect_timeout: Duration,
+    /// Until the response head.
+    pub timeout: Duration,
+}
+
+/// `"http://host:port"`, without path, query and user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAddress(Authority);
+
+impl ServerAddress {
+    /// Takes an authority that has a port, or means port 80.
+    #[must_use]
+    pub fn new(authority: Authority) -> Self {
+        Self(authority)
+    }
+
+    /// The name or address, an IPv6 one without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.0.port_u16().unwrap_or(80)
+    }
+}
+
+/// `[[routes]]`.
+#[derive(Debug)]
+pub struct RoutePlan {
+    /// What logs and metrics call it: the path as written, with methods and hosts before it if it has them.
+    pub label: String,
+    /// What it asks of a request.
+    pub pattern: RoutePattern,
+    /// What it does.
+    pub action: Action,
+    /// Bytes of a request body.
+    pub max_body: u64,
+    /// `refusals`: its own answer shapes.
+    pub refusals: RefusalShapes,
+}
+
+/// What a route does.
+#[derive(Debug)]
+pub enum Action {
+    /// `action = "login"`.
+    Login {
+        /// The app whose codes it takes.
+        app: Arc<App>,
+        /// `response`, if it has its own.
+        response: Option<Template>,
+    },
+    /// `action = "check"`.
+    Check {
+        /// Whose sessions it takes.
+        apps: Apps,
+        /// `response`, if it has its own.
+        response: Option<Template>,
+    },
+    /// `action = "logout"`.
+    Logout {
+        /// Whose sessions it takes.
+        apps: Apps,
+        /// `response`, if it has its own.
+        response: Option<Template>,
+    },
+    /// `upstream = "…"`.
+    Forward {
+        /// Its place among the upstreams.
+        upstream: usize,
+        /// Who is let through.
+        guard: Guard,
+        /// Whose sessions it takes.
+        apps: Apps,
+    },
+}
+
+/// `auth = "…"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Only requests with a session.
+    Required,
+    /// Requests with a session under its identity, all others without one.
+    Optional,
+    /// All requests, without an identity.
+    None,
+}
+
+/// The apps whose sessions a route takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Apps {
+    /// All of them.
+    Any,
+    /// These, by their places.
+    Only(Vec<usize>),
+}
+
+impl Apps {
+    /// Whether sessions of `app` are taken.
+    #[must_use]
+    pub fn include(&self, app: &App) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(apps) => apps.contains(&app.index),
+        }
+    }
+}
+
+/// The answer shapes of some refusals.
+#[derive(Clone, Debug, Default)]
+pub struct RefusalShapes(Vec<(RefusalCode, RefusalShape)>);
+
+/// What a refusal looks like: each part only where the config says it.
+#[derive(Clone, Debug)]
+pub struct RefusalShape {
+    /// `status`.
+    pub status: Option<StatusCode>,
+    /// `body`.
+    pub body: Option<Template>,
+}
+
+impl RefusalShapes {
+    /// Collects shapes, each for its code.
+    #[must_use]
+    pub fn new(shapes: Vec<(RefusalCode, RefusalShape)>) -> Self {
+        Self(shapes)
+    }
+
+    /// The shape of `code`, if it has one here.
+    #[must_use]
+    pub fn get(&self, code: RefusalCode) -> Option<&RefusalShape> {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == code)
+            .map(|(_, shape)| shape)
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct LogPlan {
+    /// How lines are written.
+    pub format: LogFormat,
+    /// `level`: a filter such as `info` or `wxgate=debug`; `RUST_LOG` where it is missing.
+    pub level: Option<String>,
+}
+
+/// `format = "…"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
