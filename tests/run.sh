@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Checks everything there is to check, on a fresh Debian 12 machine with cargo too.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n==> %s\n' "$*"; }
+
+fail() {
+    printf '\nFAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# A Java that runs a source file needs the compiler, which a JRE leaves out.
+has_jdk() { has java && java --list-modules 2>/dev/null | grep '^jdk\.compiler' >/dev/null; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        fail "root is needed for: $*"
+    fi
+}
+
+missing_packages() {
+    has cc || echo build-essential
+    has curl || echo curl
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+    has php || echo php-cli
+    has_jdk || echo default-jdk-headless
+}
+
+install_missing() {
+    local packages
+    mapfile -t packages < <(missing_packages)
+    if [ "${#packages[@]}" -eq 0 ]; then
+        say "Debian packages: all there"
+        return
+    fi
+    say "Debian packages: installing ${packages[*]}"
+    has apt-get || fail "install these yourself, there is no apt-get: ${packages[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+}
+
+check_toolchain() {
+    # rustup puts cargo where a shell that was open before does not look.
+    has cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    has cargo || fail "cargo is missing; rustup installs it"
+    cargo fmt --version >/dev/null 2>&1 || fail "rustfmt is missing: rustup component add rustfmt"
+    cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
+}
+
+check_scripts() {
+    has shellcheck || return 0
+    say "scripts: shellcheck"
+    shellcheck tests/run.sh .ci/run || fail "shellcheck"
+}
+
+check_with_cargo_deny() {
+    local databases=("${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/*/crates)
+    if ! has cargo-deny || [ ! -d "${databases[0]}" ]; then
+        return 0
+    fi
+    say "dependencies: cargo deny, with the advisory database of this machine"
+    cargo deny --offline check || fail "cargo deny"
+}
+
+install_missing
+check_toolchain
+check_scripts
+
+say "format: cargo fmt"
+cargo fmt --check || fail "cargo fmt"
+
+say "lints: cargo clippy"
+cargo clippy --locked --all-targets -- -D warnings || fail "cargo clippy"
+
+say "documentation: cargo doc"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps || fail "cargo doc"
+
+say "tests: cargo test"
+cargo test --locked || fail "cargo test"
+
+check_with_cargo_deny
+
+say "OK: every check passed"
