@@ -1,5 +1,6 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -166,6 +167,12 @@ impl ServerAddress {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.port_u16().unwrap_or(80)
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod identity;
 pub mod path;
+pub mod peer;
 pub mod refusal;
 pub mod route;
 pub mod secret;

@@ -1,0 +1,89 @@
+//! Who is at the other end of a connection, and whether its word counts. Knows no sockets.
+
+use std::net::IpAddr;
+
+use http::HeaderValue;
+use ipnet::IpNet;
+
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    address: Option<IpAddr>,
+    as_header: Option<HeaderValue>,
+    is_trusted: bool,
+    scheme: Scheme,
+}
+
+/// How the peer speaks to the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As `X-Forwarded-Proto` writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl Peer {
+    /// A peer at `address`, or at a unix socket, which has none. Its word counts if one of `trusted` holds it.
+    #[must_use]
+    pub fn new(address: Option<IpAddr>, scheme: Scheme, trusted: &[IpNet]) -> Self {
+        let address = address.map(|address| address.to_canonical());
+        Self {
+            address,
+            as_header: address.and_then(|a| HeaderValue::from_str(&a.to_string()).ok()),
+            is_trusted: address.is_some_and(|a| trusted.iter().any(|net| net.contains(&a))),
+            scheme,
+        }
+    }
+
+    /// Its address, if it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// Its address as the value of a header.
+    #[must_use]
+    pub fn as_header(&self) -> Option<&HeaderValue> {
+        self.as_header.as_ref()
+    }
+
+    /// Whether its `X-Forwarded-*` and `X-Request-Id` are believed.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        self.is_trusted
+    }
+
+    /// How it speaks to the gateway.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_peer_in_a_trusted_network_is_trusted() {
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let is_trusted = |address: &str| {
+            Peer::new(Some(address.parse().unwrap()), Scheme::Http, &trusted).is_trusted()
+        };
+        assert!(is_trusted("10.1.2.3") && is_trusted("::1") && is_trusted("::ffff:10.1.2.3"));
+        assert!(!is_trusted("11.1.2.3") && !is_trusted("127.0.0.1"));
+        assert!(!Peer::new(None, Scheme::Http, &trusted).is_trusted());
+    }
+}

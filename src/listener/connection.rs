@@ -1,0 +1,151 @@
+//! One connection from its first byte to its last: HTTP/1 above, the watched bytes below, and the clock beside them.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::pulse::{Cut, Pulse};
+use super::transport::Transport;
+use super::wire::Wire;
+use super::{ConnectionLimits, Handler, Stop, Unread};
+use crate::domain::peer::Peer;
+
+/// How long a connection's last words may take.
+const LINGER: Duration = Duration::from_secs(2);
+/// What the library may read ahead beyond a head, in bytes.
+const READ_AHEAD: usize = 16 * 1024;
+
+/// Serves `handler` on `transport` until either side is done with it.
+pub(super) async fn drive<H: Handler>(
+    transport: Transport,
+    peer: Peer,
+    handler: Rc<H>,
+    limits: ConnectionLimits,
+    stop: &Stop,
+) {
+    let peer = Rc::new(peer);
+    let pulse = Rc::new(Pulse::new(Instant::now()));
+    let wire = {
+        let (handler, peer) = (Rc::clone(&handler), Rc::clone(&peer));
+        Wire::new(transport, Rc::clone(&pulse), move |unread| handler.refuse(unread, &peer))
+    };
+    let service = service_fn(|request: Request<Incoming>| {
+        pulse.asked();
+        let (handler, peer, pulse) = (Rc::clone(&handler), Rc::clone(&peer), Rc::clone(&pulse));
+        async move {
+            let answer = handler.handle(request, &peer).await;
+            Ok::<_, Infallible>(answer.map(|body| Tracked { body, pulse }))
+        }
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The pulse keeps both times, that of a head and that between requests.
+        .header_read_timeout(None)
+        .max_header_size(limits.max_header_bytes)
+        .max_buf_size(limits.max_header_bytes + READ_AHEAD)
+        .serve_connection(TokioIo::new(wire), service);
+    let cut = until_done(&pulse, &limits, stop, |cx, is_stop_told| {
+        let mut connection = Pin::new(&mut connection);
+        if is_stop_told {
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.poll(cx)
+    });
+    let cut = cut.await;
+    finish(connection.into_parts().io.into_inner(), cut).await;
+}
+
+/// Runs a connection until it is done by itself, or to be cut. `poll` is told once when the worker stops.
+async fn until_done(
+    pulse: &Pulse,
+    limits: &ConnectionLimits,
+    stop: &Stop,
+    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<()>>,
+) -> Option<Cut> {
+    let mut alarm = pin!(sleep_until(Instant::now() + limits.header_timeout));
+    let mut told = pin!(stop.told());
+    let mut is_listening = false;
+    let mut is_stopping = false;
+    poll_fn(|cx| {
+        if !is_listening {
+            // Once it was polled, being told wakes this task; the cell says the rest.
+            is_listening = true;
+            let _ = told.as_mut().poll(cx);
+        }
+        let is_stop_told = stop.is_set() && !is_stopping;
+        is_stopping |= is_stop_told;
+        if let Poll::Ready(done) = poll(cx, is_stop_told) {
+            if let Err(error) = done {
+                tracing::debug!(%error, "a connection broke");
+            }
+            return Poll::Ready(None);
+        }
+        if is_stopping && pulse.is_quiet() {
+            return Poll::Ready(Some(Cut::Idle));
+        }
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            match pulse.due(limits, Instant::now()) {
+                Ok(cut) => return Poll::Ready(Some(cut)),
+                Err(later) => alarm.as_mut().reset(later),
+            }
+        }
+    })
+    .await
+}
+
+async fn finish<R: Fn(Unread) -> Bytes + Unpin>(mut wire: Wire<R>, cut: Option<Cut>) {
+    let last_words = async {
+        match cut {
+            Some(Cut::SlowHead) => wire.refuse(Unread::TooSlow).await?,
+            Some(Cut::Blocked) => return Ok(()),
+            Some(Cut::Idle) | None => {}
+        }
+        wire.linger().await
+    };
+    // A client that is gone, or stays but takes nothing, needs no last words.
+    let _: Result<std::io::Result<()>, _> = timeout(LINGER, last_words).await;
+}
+
+/// The body of an answer, which tells the pulse when it is out of hand.
+struct Tracked<B> {
+    body: B,
+    pulse: Rc<Pulse>,
+}
+
+impl<B: Body + Unpin> Body for Tracked<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Tracked<B> {
+    fn drop(&mut self) {
+        self.pulse.answered();
+    }
+}

@@ -1,0 +1,209 @@
+//! Sockets, TLS, connections and their end. Knows nothing of what a request means.
+
+mod connection;
+mod pulse;
+mod socket;
+mod stop;
+mod transport;
+mod wire;
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use ipnet::IpNet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::plan::ServerPlan;
+use crate::domain::peer::{Peer, Scheme};
+use crate::metrics::WorkerMetrics;
+
+pub use socket::{BindError, Socket, bind};
+pub use stop::Stop;
+
+use transport::{Accepted, Transport};
+
+/// How long accepting rests when the process has no descriptor left.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// What the listener does not know: the meaning of a request. It is implemented above this room.
+pub trait Handler: 'static {
+    /// What its answers carry.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static;
+
+    /// Answers a request.
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+    ) -> impl Future<Output = Response<Self::Body>>;
+
+    /// The whole answer, head and body in the form of HTTP/1.1, to what never became a request.
+    fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes;
+}
+
+/// Why something that a client sent never became a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is not HTTP/1.
+    Malformed,
+    /// Its head is over the limit.
+    HeadersTooLarge,
+    /// Its target is over what a target may ever be.
+    UriTooLong,
+    /// Its head was not whole in time.
+    TooSlow,
+    /// There are too many connections.
+    TooMany,
+}
+
+/// The bounds of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// Until a request head is whole.
+    pub header_timeout: Duration,
+    /// Between two requests, and while a client takes nothing of its answer.
+    pub idle_timeout: Duration,
+    /// Bytes of a request head.
+    pub max_header_bytes: usize,
+}
+
+/// How many connections there are, over all workers.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionCount(Arc<AtomicUsize>);
+
+/// One worker's share of the listener.
+pub struct Listener<H> {
+    handler: Rc<H>,
+    limits: ConnectionLimits,
+    trusted_proxies: Vec<IpNet>,
+    tls: Option<TlsAcceptor>,
+    max_connections: usize,
+    count: ConnectionCount,
+    here: Cell<usize>,
+    metrics: Arc<WorkerMetrics>,
+    stop: Stop,
+}
+
+impl<H: Handler> Listener<H> {
+    /// Serves `handler` as `plan` says; connections count towards `count` with those of the other workers.
+    #[must_use]
+    pub fn new(
+        plan: &ServerPlan,
+        handler: Rc<H>,
+        count: ConnectionCount,
+        metrics: Arc<WorkerMetrics>,
+    ) -> Self {
+        Self {
+            handler,
+            limits: ConnectionLimits {
+                header_timeout: plan.header_timeout,
+                idle_timeout: plan.idle_timeout,
+                max_header_bytes: plan.max_header_bytes,
+            },
+            trusted_proxies: plan.trusted_proxies.clone(),
+            tls: plan.tls.clone().map(TlsAcceptor::from),
+            max_connections: plan.max_connections,
+            count,
+            here: Cell::new(0),
+            metrics,
+            stop: Stop::default(),
+        }
+    }
+
+    /// Accepts and serves until `stopping` is done, then lets connections finish for `drain` at most.
+    ///
+    /// # Errors
+    ///
+    /// A socket cannot be given to the runtime.
+    pub async fn serve(
+        self,
+        sockets: Vec<Socket>,
+        stopping: impl Future<Output = ()>,
+        drain: Duration,
+    ) -> io::Result<()> {
+        let listener = Rc::new(self);
+        let mut accepting = tokio::task::JoinSet::new();
+        for socket in sockets {
+            accepting.spawn_local(Rc::clone(&listener).accept(socket.into_async()?));
+        }
+        stopping.await;
+        accepting.shutdown().await;
+        listener.stop.set();
+        let drained = listener.stop.drained(|| listener.here.get() == 0);
+        if tokio::time::timeout(drain, drained).await.is_err() {
+            tracing::warn!(connections = listener.here.get(), "connections were cut off");
+        }
+        Ok(())
+    }
+
+    async fn accept(self: Rc<Self>, socket: socket::AsyncSocket) {
+        loop {
+            match socket.accept().await {
+                Ok(accepted) => self.take(accepted),
+                Err(error) if socket::is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "no connection can be accepted");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    fn take(self: &Rc<Self>, accepted: Accepted) {
+        let scheme = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
+        match Guest::enter(self) {
+            Some(guest) => {
+                tokio::task::spawn_local(guest.stay(accepted.transport, peer));
+            }
+            None => accepted.transport.dismiss(&self.handler.refuse(Unread::TooMany, &peer)),
+        }
+    }
+}
+
+/// One connection, counted while it lasts.
+struct Guest<H: Handler>(Rc<Listener<H>>);
+
+impl<H: Handler> Guest<H> {
+    fn enter(listener: &Rc<Listener<H>>) -> Option<Self> {
+        let before = listener.count.0.fetch_add(1, Ordering::Relaxed);
+        if before >= listener.max_connections {
+            listener.count.0.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        listener.here.set(listener.here.get() + 1);
+        listener.metrics.connection_opened();
+        Some(Self(Rc::clone(listener)))
+    }
+
+    async fn stay(self, transport: Transport, peer: Peer) {
+        let Self(listener) = &self;
+        let handshake = transport.secure(listener.tls.as_ref());
+        match tokio::time::timeout(listener.limits.header_timeout, handshake).await {
+            Ok(Ok(transport)) => {
+                let handler = Rc::clone(&listener.handler);
+                connection::drive(transport, peer, handler, listener.limits, &listener.stop).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+}
+
+impl<H: Handler> Drop for Guest<H> {
+    fn drop(&mut self) {
+        let Self(listener) = self;
+        listener.count.0.fetch_sub(1, Ordering::Relaxed);
+        listener.here.set(listener.here.get().saturating_sub(1));
+        listener.metrics.connection_closed();
+        listener.stop.left();
+    }
+}

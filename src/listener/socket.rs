@@ -1,0 +1,222 @@
+//! Listening sockets: one of its own for each worker, so that the kernel spreads connections. Knows no connections.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use socket2::{Domain, Protocol, SockRef, Type};
+
+use super::transport::{Accepted, Transport};
+use crate::config::plan::ListenPlan;
+
+/// How many connections the kernel keeps until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub enum Socket {
+    /// On an address and port.
+    Tcp(TcpListener),
+    /// On a file.
+    Unix(UnixListener),
+}
+
+/// Why a place cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// An address and port.
+    #[error("cannot listen on {0}: {1}; is something else listening there?")]
+    Tcp(SocketAddr, #[source] io::Error),
+    /// A file.
+    #[error("cannot listen on unix:{0}: {1}")]
+    Unix(PathBuf, #[source] io::Error),
+    /// What systemd passed.
+    #[error("cannot listen on the sockets of systemd: {0}")]
+    Systemd(#[source] io::Error),
+}
+
+/// Listens on every place of `listen`, and gives each of `workers` its share.
+///
+/// # Errors
+///
+/// A place is taken, not allowed, or not there.
+pub fn bind(listen: &[ListenPlan], workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
+    let mut shares: Vec<Vec<Socket>> = (0..workers).map(|_| Vec::new()).collect();
+    for place in listen {
+        for each_worker in bind_place(place, workers)? {
+            for (share, socket) in shares.iter_mut().zip(each_worker) {
+                share.push(socket);
+            }
+        }
+    }
+    Ok(shares)
+}
+
+impl Socket {
+    /// Where it listens, if that is an address and port.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    pub(super) fn into_async(self) -> io::Result<AsyncSocket> {
+        Ok(match self {
+            Self::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                AsyncSocket::Tcp(listener.try_into()?)
+            }
+            Self::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                AsyncSocket::Unix(listener.try_into()?)
+            }
+        })
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
+            Self::Unix(listener) => listener.try_clone().map(Self::Unix),
+        }
+    }
+}
+
+/// A socket in the hands of a runtime.
+pub(super) enum AsyncSocket {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+impl AsyncSocket {
+    /// Takes the next connection.
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // A connection that is gone already fails here, which its first read will tell as well.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_keepalive(true);
+                Ok(Accepted { transport: Transport::Tcp(stream), address: Some(address.ip()) })
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Accepted { transport: Transport::Unix(stream), address: None })
+            }
+        }
+    }
+}
+
+/// Whether a failure to accept concerns the one connection that was to be accepted.
+pub(super) fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    )
+}
+
+/// The sockets of one place, in one list of `workers` for each that the place stands for.
+fn bind_place(place: &ListenPlan, workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
+    match place {
+        ListenPlan::Tcp(address) => {
+            let sockets = bind_tcp(*address, workers);
+            Ok(vec![sockets.map_err(|error| BindError::Tcp(*address, error))?])
+        }
+        ListenPlan::Unix(path) => {
+            let sockets = bind_unix(path).and_then(|socket| copies(&socket, workers));
+            Ok(vec![sockets.map_err(|error| BindError::Unix(path.clone(), error))?])
+        }
+        ListenPlan::Systemd => {
+            let sockets = passed().map_err(BindError::Systemd)?;
+            let copied = sockets.iter().map(|socket| copies(socket, workers)).collect();
+            copied.map_err(BindError::Systemd)
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr, workers: usize) -> io::Result<Vec<Socket>> {
+    if address.port() != 0 {
+        // Sockets that share a port would let a second gateway take half of the connections unnoticed.
+        listen_tcp(address, false)?;
+    }
+    let first = listen_tcp(address, true)?;
+    let address = first.local_addr()?;
+    let mut sockets = vec![Socket::Tcp(first)];
+    while sockets.len() < workers {
+        sockets.push(Socket::Tcp(listen_tcp(address, true)?));
+    }
+    Ok(sockets)
+}
+
+fn listen_tcp(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bind_unix(path: &Path) -> io::Result<Socket> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            // A file that nobody answers at was left behind by a gateway that was killed.
+            if UnixStream::connect(path).is_ok() {
+                return Err(error);
+            }
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path).map(Socket::Unix)
+        }
+        bound => bound.map(Socket::Unix),
+    }
+}
+
+fn passed() -> io::Result<Vec<Socket>> {
+    let mut passed = ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for index in 0..passed.len() {
+        if let Ok(Some(listener)) = passed.take_tcp_listener(index) {
+            sockets.push(Socket::Tcp(listener));
+        } else if let Some(listener) = passed.take_unix_listener(index)? {
+            sockets.push(Socket::Unix(listener));
+        }
+    }
+    if sockets.is_empty() {
+        let reason = "systemd passed none; a .socket unit must start this service";
+        return Err(io::Error::new(ErrorKind::NotFound, reason));
+    }
+    Ok(sockets)
+}
+
+/// One descriptor for each worker, all of the same socket.
+fn copies(socket: &Socket, workers: usize) -> io::Result<Vec<Socket>> {
+    (0..workers).map(|_| socket.try_clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_worker_gets_a_socket_on_the_same_port() {
+        let shares = bind(&[ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())], 3).unwrap();
+        let addresses: Vec<_> = shares.iter().map(|share| share[0].address().unwrap()).collect();
+        assert_eq!(addresses.len(), 3);
+        assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
+    }
+
+    #[test]
+    fn a_port_that_another_gateway_listens_on_is_refused() {
+        let shares = bind(&[ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())], 1).unwrap();
+        let taken = ListenPlan::Tcp(shares[0][0].address().unwrap());
+        let error = bind(&[taken], 1).unwrap_err().to_string();
+        assert!(error.contains("is something else listening there?"), "{error}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Sessions in this process: a bounded cache by digest. Our own clock says when one has ended; the cache's own
+//! expiry only bounds memory.
+
+use std::fmt;
+use std::sync::Arc;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+use super::Opened;
+use crate::config::plan::SessionsPlan;
+use crate::domain::clock::Clock;
+use crate::domain::identity::{Identity, WechatId};
+use crate::domain::session::{KeyRing, Session, SessionKey, SessionLimits};
+use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
+use crate::metrics::Metrics;
+
+/// A store in memory. Clones show the same sessions.
+#[derive(Clone)]
+pub struct MemoryStore {
+    sessions: Cache<SkeyDigest, Arc<Session>>,
+    /// The keys of each user in each app. A session holds its own as well, so that dropping one here costs no session.
+    keys: Cache<(usize, WechatId), Arc<KeyRing>>,
+    limits: SessionLimits,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+impl MemoryStore {
+    pub(super) fn new(plan: &SessionsPlan, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        let SessionLimits { lifetime, idle } = plan.limits;
+        let counted = Arc::clone(&metrics);
+        Self {
+            // Least recently used goes first: a policy that weighs frequency would turn fresh logins away.
+            sessions: Cache::builder()
+                .max_capacity(plan.capacity)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_live(lifetime)
+                .time_to_idle(idle)
+                .eviction_listener(move |_, session: Arc<Session>, _| {
+                    counted.session_closed(session.identity.app.index);
+                })
+                .build(),
+            // Counted from a user's last login, so that keys outlive every session of theirs.
+            keys: Cache::builder()
+                .max_capacity(plan.capacity)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(lifetime)
+                .build(),
+            limits: plan.limits,
+            clock,
+            metrics,
+        }
+    }
+
+    pub(super) fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, NoEntropy> {
+        let skey = Skey::generate()?;
+        let app = identity.app.index;
+        let keys = self.keys_of(&identity, key);
+        let session = Arc::new(Session::open(identity, keys, self.limits, self.clock.now()));
+        self.sessions.insert(skey.digest(), Arc::clone(&session));
+        self.metrics.session_opened(app);
+        Ok(Opened { skey, session })
+    }
+
+    pub(super) fn find(&self, digest: &SkeyDigest) -> Option<Arc<Session>> {
+        let session = self.sessions.get(digest)?;
+        if session.has_ended(self.clock.now()) {
+            self.sessions.invalidate(digest);
+            return None;
+        }
+        Some(session)
+    }
+
+    pub(super) fn close(&self, digest: &SkeyDigest) {
+        self.sessions.invalidate(digest);
+    }
+
+    pub(super) fn tidy(&self) {
+        self.sessions.run_pending_tasks();
+        self.keys.run_pending_tasks();
+    }
+
+    fn keys_of(&self, identity: &Identity, key: SessionKey) -> Arc<KeyRing> {
+        let user = (identity.app.index, identity.openid.clone());
+        let entry =
+            self.keys.entry(user).or_insert_with(|| Arc::new(KeyRing::new(key.clone())));
+        let is_known = !entry.is_fresh();
+        let keys = entry.into_value();
+        if is_known {
+            keys.renew(key);
+        }
+        keys
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("sessions", &self.sessions.entry_count()).finish()
+    }
+}

@@ -1,0 +1,73 @@
+//! Where sessions are: open, find, close. Knows nothing of requests.
+
+mod memory;
+
+use std::sync::Arc;
+
+use crate::config::plan::SessionsPlan;
+use crate::domain::clock::Clock;
+use crate::domain::identity::Identity;
+use crate::domain::session::{Session, SessionKey};
+use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
+use crate::metrics::Metrics;
+
+use memory::MemoryStore;
+
+/// The sessions of all apps. Clones show the same ones.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// In this process alone.
+    Memory(MemoryStore),
+}
+
+impl Store {
+    /// An empty store in memory.
+    #[must_use]
+    pub fn memory(plan: &SessionsPlan, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        Self::Memory(MemoryStore::new(plan, clock, metrics))
+    }
+
+    /// Opens a session of a user who has just logged in, and takes over the user's newest key.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random bytes for a skey.
+    #[expect(clippy::unused_async, reason = "a store in another process has to be asked")]
+    pub async fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, NoEntropy> {
+        match self {
+            Self::Memory(memory) => memory.open(identity, key),
+        }
+    }
+
+    /// Finds the session that a skey's digest leads to, unless it has ended. Finding is not using: that is to touch it.
+    #[expect(clippy::unused_async, reason = "a store in another process has to be asked")]
+    pub async fn find(&self, digest: &SkeyDigest) -> Option<Arc<Session>> {
+        match self {
+            Self::Memory(memory) => memory.find(digest),
+        }
+    }
+
+    /// Ends the session that a skey's digest leads to, if there is one.
+    #[expect(clippy::unused_async, reason = "a store in another process has to be asked")]
+    pub async fn close(&self, digest: &SkeyDigest) {
+        match self {
+            Self::Memory(memory) => memory.close(digest),
+        }
+    }
+
+    /// Frees what has ended, and counts anew. It is enough to do so now and then.
+    pub fn tidy(&self) {
+        match self {
+            Self::Memory(memory) => memory.tidy(),
+        }
+    }
+}
+
+/// A session that was just opened, with the token that leads to it and is kept nowhere else.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The token, for the client.
+    pub skey: Skey,
+    /// The session.
+    pub session: Arc<Session>,
+}

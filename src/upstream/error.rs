@@ -1,0 +1,82 @@
+//! Why a request got no answer from a backend. Knows what each reason is called to the client.
+
+use std::io;
+use std::time::Duration;
+
+use crate::domain::refusal::RefusalCode;
+use crate::metrics::UpstreamOutcome;
+use crate::wire::body::too_large;
+use crate::wire::refusal::Refusal;
+
+/// Why there is no connection to a server.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// It refused, or is not there.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It did not take the connection in time.
+    #[error("no connection within {0:?}")]
+    Timeout(Duration),
+}
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The upstream has no server.
+    #[error("the upstream has no server")]
+    NoServer,
+    /// No server could be reached; this is what the last one said.
+    #[error("no server of the upstream can be reached: {server}: {source}")]
+    Unreachable {
+        /// The last server that was tried.
+        server: String,
+        /// What it said.
+        source: ConnectError,
+    },
+    /// The connection broke, or what came is not HTTP.
+    #[error("the backend's answer broke off: {0}")]
+    Failed(#[source] hyper::Error),
+    /// It wants to speak another protocol, which nobody asked for.
+    #[error("the backend answered with an upgrade that nobody asked for")]
+    Upgrade,
+    /// No answer in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The client's body has more bytes than this.
+    #[error("the body is over {0} bytes")]
+    BodyTooLarge(u64),
+    /// The client's body broke off.
+    #[error("the client's body broke off")]
+    BodyBroken,
+    /// The client sent nothing more of its body for this time.
+    #[error("the client's body did not go on for {0:?}")]
+    BodyStalled(Duration),
+}
+
+impl SendError {
+    /// What metrics call it.
+    #[must_use]
+    pub fn outcome(&self) -> UpstreamOutcome {
+        match self {
+            Self::NoServer | Self::Unreachable { .. } => UpstreamOutcome::Unreachable,
+            Self::Failed(_) | Self::Upgrade => UpstreamOutcome::Failed,
+            Self::Timeout(_) => UpstreamOutcome::Timeout,
+            Self::BodyTooLarge(_) | Self::BodyBroken | Self::BodyStalled(_) => {
+                UpstreamOutcome::Aborted
+            }
+        }
+    }
+}
+
+impl From<SendError> for Refusal {
+    fn from(error: SendError) -> Self {
+        let code = match &error {
+            SendError::NoServer | SendError::Unreachable { .. } => RefusalCode::UpstreamUnreachable,
+            SendError::Failed(_) | SendError::Upgrade => RefusalCode::UpstreamFailed,
+            SendError::Timeout(_) => RefusalCode::UpstreamTimeout,
+            SendError::BodyTooLarge(limit) => return too_large(*limit),
+            SendError::BodyBroken | SendError::BodyStalled(_) => RefusalCode::BadRequest,
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,64 @@
+//! The way to the backends: sealing a request, taking a connection, passing the answer back. Knows no sessions.
+
+mod answer;
+mod body;
+mod connection;
+mod error;
+mod pool;
+mod seal;
+mod send;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Response;
+
+use crate::config::plan::UpstreamPlan;
+use crate::metrics::WorkerMetrics;
+use crate::wire::headers::ManagedNames;
+
+pub use answer::AnswerBody;
+pub use error::SendError;
+pub use seal::{Outbound, Sealed, Sealer, Unsealable, X_REQUEST_ID};
+
+use send::Upstream;
+
+/// One worker's connections to all backends. It belongs to one thread.
+#[derive(Debug)]
+pub struct Upstreams {
+    upstreams: Vec<Upstream>,
+    hidden: ManagedNames,
+}
+
+impl Upstreams {
+    /// No connections yet to the backends of `plans`. A client may let a body rest for `patience`; no answer carries a
+    /// `hidden` name.
+    #[must_use]
+    pub fn new(
+        plans: &[UpstreamPlan],
+        patience: Duration,
+        hidden: ManagedNames,
+        metrics: &Arc<WorkerMetrics>,
+    ) -> Self {
+        let upstreams = plans.iter().enumerate();
+        let upstreams = upstreams
+            .map(|(index, plan)| Upstream::new(plan, index, patience, Arc::clone(metrics)));
+        Self { upstreams: upstreams.collect(), hidden }
+    }
+
+    /// Sends a sealed request to the upstream at `index` and gives its answer as soon as the head is there.
+    ///
+    /// # Errors
+    ///
+    /// No server can be reached, none answers in time or in HTTP, or the client's body broke off.
+    pub async fn send(
+        &self,
+        index: usize,
+        sealed: Sealed,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let upstream = self.upstreams.get(index).ok_or(SendError::NoServer)?;
+        let (answer, lease) = upstream.send(sealed).await?;
+        Ok(answer::open(answer, lease, &self.hidden))
+    }
+}

@@ -1,0 +1,211 @@
+//! Sending a sealed request: which server, which connection, how long, and whether once more.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use http::Response;
+use hyper::body::Incoming;
+use tokio::time::{Instant, sleep_until};
+
+use super::body::{Flow, FlowState};
+use super::connection::connect;
+use super::error::SendError;
+use super::pool::{Lease, Meter, Pool};
+use super::seal::Sealed;
+use super::server::{Server, Servers};
+use crate::config::plan::UpstreamPlan;
+use crate::metrics::{UpstreamOutcome, WorkerMetrics};
+
+/// One worker's view of one upstream.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    servers: Servers,
+    connect_timeout: Duration,
+    timeout: Duration,
+    /// How long a client may let its body rest.
+    patience: Duration,
+    meter: Meter,
+}
+
+/// Why one try brought no answer.
+enum Missed {
+    /// Nothing of the request was sent, for this reason.
+    Unsent(Sealed, hyper::Error),
+    /// It may have arrived.
+    Lost(SendError),
+}
+
+impl Upstream {
+    pub(super) fn new(
+        plan: &UpstreamPlan,
+        index: usize,
+        patience: Duration,
+        metrics: Arc<WorkerMetrics>,
+    ) -> Self {
+        let meter = Meter { metrics, upstream: index };
+        let server = |address: &_| Server::new(Clone::clone(address), Pool::new(meter.clone()));
+        Self {
+            servers: Servers::new(plan.servers.iter().map(server).collect()),
+            connect_timeout: plan.connect_timeout,
+            timeout: plan.timeout,
+            patience,
+            meter,
+        }
+    }
+
+    /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing.
+    pub(super) async fn send(&self, sealed: Sealed) -> Result<(Response<Incoming>, Lease), SendError> {
+        let sent = self.send_uncounted(sealed).await;
+        self.count(match &sent {
+            Ok(_) => UpstreamOutcome::Ok,
+            Err(error) => error.outcome(),
+        });
+        sent
+    }
+
+    async fn send_uncounted(
+        &self,
+        sealed: Sealed,
+    ) -> Result<(Response<Incoming>, Lease), SendError> {
+        let lease = self.lease(&sealed).await?;
+        // What is lost on a connection that has just been made was not lost for the connection's age.
+        let spare = if lease.is_reused() { sealed.spare() } else { None };
+        let again = match self.try_on(lease, sealed).await {
+            Ok(answered) => return Ok(answered),
+            Err(Missed::Unsent(sealed, _)) => sealed,
+            Err(Missed::Lost(error @ SendError::Failed(_))) => spare.ok_or(error)?,
+            Err(Missed::Lost(error)) => return Err(error),
+        };
+        self.count(UpstreamOutcome::Retried);
+        let lease = self.connect_to_any().await?;
+        self.try_on(lease, again).await.map_err(|missed| match missed {
+            Missed::Unsent(_, error) => SendError::Failed(error),
+            Missed::Lost(error) => error,
+        })
+    }
+
+    /// A connection to the server whose turn it is, or to the next one that can be reached.
+    async fn lease(&self, sealed: &Sealed) -> Result<Lease, SendError> {
+        let mut last = SendError::NoServer;
+        for server in self.servers.in_turn() {
+            if let Some(lease) = waiting(server, sealed.is_repeatable()).await {
+                return Ok(lease);
+            }
+            match self.connect_to(server).await {
+                Ok(lease) => return Ok(lease),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect_to_any(&self) -> Result<Lease, SendError> {
+        let mut last = SendError::NoServer;
+        for server in self.servers.in_turn() {
+            match self.connect_to(server).await {
+                Ok(lease) => return Ok(lease),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect_to(&self, server: &Server) -> Result<Lease, SendError> {
+        match connect(&server.address, self.connect_timeout, self.meter.clone()).await {
+            Ok(sender) => {
+                server.is_back();
+                Ok(server.pool.lease(sender))
+            }
+            Err(source) => {
+                server.rest();
+                let server = server.address.to_string();
+                tracing::warn!(%server, error = %source, "a backend cannot be reached");
+                Err(SendError::Unreachable { server, source })
+            }
+        }
+    }
+
+    async fn try_on(
+        &self,
+        mut lease: Lease,
+        sealed: Sealed,
+    ) -> Result<(Response<Incoming>, Lease), Missed> {
+        let flow = sealed.body().flow();
+        let sending = lease.sender().try_send_request(sealed.into_request());
+        match self.in_time(sending, flow.as_deref()).await.map_err(Missed::Lost)? {
+            Ok(answer) if answer.status().is_informational() => Err(Missed::Lost(SendError::Upgrade)),
+            Ok(answer) => Ok((answer, lease)),
+            Err(mut missed) => Err(match missed.take_message() {
+                Some(request) => Missed::Unsent(Sealed::unsent(request), missed.into_error()),
+                None => Missed::Lost(blame(missed.into_error(), flow.as_deref())),
+            }),
+        }
+    }
+
+    /// Waits for an answer: `timeout` long once all of the body that is there was taken, and `patience` long for more
+    /// of the body.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = T>,
+        flow: Option<&Flow>,
+    ) -> Result<T, SendError> {
+        let sent_at = Instant::now();
+        let mut answer = pin!(answer);
+        let mut alarm = pin!(sleep_until(sent_at + self.timeout));
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                return Poll::Ready(Ok(answer));
+            }
+            loop {
+                ready!(alarm.as_mut().poll(cx));
+                let (moved_at, allowed, late) = match flow.map(|flow| (flow.state(), flow)) {
+                    Some((FlowState::Awaited, flow)) => {
+                        (flow.moved_at(), self.patience, SendError::BodyStalled(self.patience))
+                    }
+                    Some((_, flow)) => {
+                        (flow.moved_at(), self.timeout, SendError::Timeout(self.timeout))
+                    }
+                    None => (sent_at, self.timeout, SendError::Timeout(self.timeout)),
+                };
+                if moved_at + allowed <= Instant::now() {
+                    return Poll::Ready(Err(late));
+                }
+                alarm.as_mut().reset(moved_at + allowed);
+            }
+        })
+        .await
+    }
+
+    fn count(&self, outcome: UpstreamOutcome) {
+        self.meter.metrics.upstream_request(self.meter.upstream, outcome);
+    }
+}
+
+/// A connection of `server` that waits and is still good.
+async fn waiting(server: &Server, is_repeatable: bool) -> Option<Lease> {
+    let mut is_news_heard = is_repeatable;
+    loop {
+        let lease = server.pool.take()?;
+        if !is_news_heard {
+            // This request can be sent only once. A server that closed the connection has said so by now, but the
+            // runtime may not have listened yet.
+            is_news_heard = true;
+            tokio::task::yield_now().await;
+        }
+        if !lease.is_closed() {
+            return Some(lease);
+        }
+    }
+}
+
+/// Whose fault it is that a request was lost.
+fn blame(error: hyper::Error, flow: Option<&Flow>) -> SendError {
+    match flow.map(|flow| (flow.state(), flow.limit)) {
+        Some((FlowState::TooLarge, limit)) => SendError::BodyTooLarge(limit),
+        Some((FlowState::Broken, _)) => SendError::BodyBroken,
+        Some((FlowState::Offered | FlowState::Awaited, _)) | None => SendError::Failed(error),
+    }
+}

@@ -1,0 +1,9 @@
+//! HTTP words: which headers must go, where a token stands, what a refusal looks like. Knows no sessions and no routes.
+
+pub mod body;
+pub mod fields;
+pub mod head;
+pub mod headers;
+pub mod refusal;
+pub mod request_id;
+pub mod tokens;

@@ -1,0 +1,174 @@
+//! An answer that the gateway itself gives instead of a backend. Knows the table of codes, not who refused.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::request_id::RequestId;
+use crate::domain::refusal::RefusalCode;
+use crate::domain::template::{Placeholder, Template};
+
+/// Why a request is refused: a code for the client, and a reason for the operator's log alone.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The code of the table.
+    pub code: RefusalCode,
+    /// What the log says, without anything secret.
+    pub reason: Cow<'static, str>,
+    /// After what time another try makes sense.
+    pub retry_after: Option<Duration>,
+    /// The methods that would have been allowed.
+    pub allow: Vec<Method>,
+}
+
+impl Refusal {
+    /// Refuses under `code` for `reason`.
+    #[must_use]
+    pub fn new(code: RefusalCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+            retry_after: None,
+            allow: Vec::new(),
+        }
+    }
+
+    /// A request that HTTP or this gateway does not allow.
+    #[must_use]
+    pub fn bad_request(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(RefusalCode::BadRequest, reason)
+    }
+
+    /// A method that is not among `allow`.
+    #[must_use]
+    pub fn method_not_allowed(allow: Vec<Method>) -> Self {
+        let reason = "the route does not take this method";
+        Self {
+            allow,
+            ..Self::new(RefusalCode::MethodNotAllowed, reason)
+        }
+    }
+
+    /// The same refusal, with a time after which another try makes sense.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    /// The answer to the client, in the table's own shape where `status` or `body` give none.
+    #[must_use]
+    pub fn answer(
+        &self,
+        status: Option<StatusCode>,
+        body: Option<&Template>,
+        request_id: &RequestId,
+    ) -> Response<Bytes> {
+        let body = match body {
+            Some(template) => template.fill(|place| self.value_of(place, request_id)),
+            None => json!({
+                "error": self.code.as_str(),
+                "message": self.code.message(),
+                "request_id": request_id.as_str(),
+            }),
+        };
+        let mut answer = json_answer(status.unwrap_or(self.code.status()), &body);
+        if let Some(wait) = self.retry_after {
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if !self.allow.is_empty() {
+            let names: Vec<_> = self.allow.iter().map(Method::as_str).collect();
+            answer
+                .headers_mut()
+                .extend(names.join(", ").parse().ok().map(|v| (ALLOW, v)));
+        }
+        answer
+    }
+
+    fn value_of(&self, place: Placeholder, request_id: &RequestId) -> Value {
+        match place {
+            Placeholder::Code => self.code.as_str().into(),
+            Placeholder::Message => self.code.message().into(),
+            Placeholder::RequestId => request_id.as_str().into(),
+            Placeholder::Skey
+            | Placeholder::ExpiresIn
+            | Placeholder::OpenId
+            | Placeholder::UnionId
+            | Placeholder::Null => Value::Null,
+        }
+    }
+}
+
+/// An answer of the gateway's own: JSON that no cache keeps.
+#[must_use]
+pub fn json_answer(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body.to_string()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(answer: &Response<Bytes>) -> Value {
+        serde_json::from_slice(answer.body()).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_tells_code_message_and_request_id_but_not_the_reason() {
+        let id = RequestId::generate();
+        let refusal = Refusal::new(RefusalCode::LoginRateLimited, "errcode 45011")
+            .retry_after(Duration::from_secs(60));
+        let answer = refusal.answer(None, None, &id);
+        assert_eq!(answer.status(), 429);
+        assert_eq!(answer.headers()[RETRY_AFTER], "60");
+        assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+        let message = RefusalCode::LoginRateLimited.message();
+        let told =
+            json!({"error": "login_rate_limited", "message": message, "request_id": id.as_str()});
+        assert_eq!(body(&answer), told);
+    }
+
+    #[test]
+    fn a_refusal_takes_the_shape_that_the_config_gives_it() {
+        let shape = json!({"errno": 401, "errmsg": "{code}: {message}", "data": "{null}"});
+        let template = Template::parse(&shape, Placeholder::REFUSAL).unwrap();
+        let refusal = Refusal::new(RefusalCode::SessionInvalid, "unknown skey");
+        let answer = refusal.answer(
+            Some(StatusCode::OK),
+            Some(&template),
+            &RequestId::generate(),
+        );
+        assert_eq!(answer.status(), 200);
+        let errmsg = format!("session_invalid: {}", RefusalCode::SessionInvalid.message());
+        assert_eq!(
+            body(&answer),
+            json!({"errno": 401, "errmsg": errmsg, "data": null})
+        );
+    }
+
+    #[test]
+    fn a_refused_method_is_told_the_others() {
+        let refusal = Refusal::method_not_allowed(vec![Method::GET, Method::POST]);
+        let answer = refusal.answer(None, None, &RequestId::generate());
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()[ALLOW]),
+            (405, &"GET, POST".parse().unwrap())
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! The id under which the client, the backend and the log see one request. Knows nothing of the request.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
+
+/// The longest id of a trusted proxy that is taken over, in characters.
+const MAX_LEN: usize = 128;
+
+/// A request's id: 32 hexadecimal digits, or what a trusted proxy called it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// Makes up an id. It tells requests apart and protects nothing, so that a fast generator will do.
+    #[must_use]
+    pub fn generate() -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let random = fastrand::u128(..).to_be_bytes();
+        let mut text = BytesMut::with_capacity(32);
+        for byte in random {
+            for digit in [byte >> 4, byte & 0xF] {
+                text.extend(DIGITS.get(usize::from(digit)));
+            }
+        }
+        Self::from_bytes(text.freeze()).unwrap_or(Self(HeaderValue::from_static("0")))
+    }
+
+    /// Takes over the id that a trusted proxy gave, if it is 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `/`, `+` or `=`.
+    #[must_use]
+    pub fn parse(value: &HeaderValue) -> Option<Self> {
+        let is_clean = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(b);
+        let fits = (1..=MAX_LEN).contains(&value.len());
+        (fits && value.as_bytes().iter().all(is_clean)).then(|| Self(value.clone()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The id as the value of a header.
+    #[must_use]
+    pub fn as_header(&self) -> &HeaderValue {
+        &self.0
+    }
+
+    fn from_bytes(text: Bytes) -> Option<Self> {
+        HeaderValue::from_maybe_shared(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_ids_are_32_hexadecimal_digits_and_differ() {
+        let id = RequestId::generate();
+        assert_eq!(id.as_str().len(), 32);
+        assert!(id.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_ne!(id, RequestId::generate());
+    }
+
+    #[test]
+    fn only_a_clean_id_is_taken_over() {
+        let parse = |text| RequestId::parse(&HeaderValue::from_bytes(text).unwrap());
+        assert_eq!(parse(b"7f-3:a/B").unwrap().as_str(), "7f-3:a/B");
+        for text in [&b""[..], b"a b", b"a\"b", b"a\tb", b"\xE7", &[b'a'; 129]] {
+            assert_eq!(parse(text), None);
+        }
+    }
+}
