@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod identity;
+pub mod login_code;
 pub mod path;
 pub mod refusal;
 pub mod route;

@@ -25,8 +25,8 @@ use super::accounts::{Errcode, errmsg};
 use super::{Behaviour, Stage};
 
 /// The white space in one piece of a huge answer, and how many pieces there are: 64 MiB in all.
-const HUGE_PIECE: [u8; 64 * 1024] = [b' '; 64 * 1024];
-const HUGE_PIECES: usize = 1024;
+static HUGE_PIECE: [u8; 64 * 1024] = [b' '; 64 * 1024];
+static HUGE_PIECES: usize = 1024;
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 type Query = HashMap<String, String>;
