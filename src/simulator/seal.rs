@@ -3,6 +3,7 @@
 use aes::Aes128;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 use sha1::{Digest, Sha1};
 
@@ -42,8 +43,8 @@ pub fn seal_blocks(key: &[u8; BLOCK], blocks: &[[u8; BLOCK]]) -> Sealed {
 
 /// The signature of `raw_data` under a key's base64 text.
 pub(super) fn sign(raw_data: &str, key_text: &str) -> String {
-    let digest: [u8; 20] = Sha1::digest(format!("{raw_data}{key_text}")).into();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha1::digest(format!("{raw_data}{key_text}"));
+    format!("{:x}", Bytes::copy_from_slice(&digest))
 }
 
 /// A key as WeChat writes it.

@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::accounts::{Errcode, errmsg};
 use super::{Behaviour, Stage};
 
-/// The white space in one piece of a huge answer, and how many pieces there are: 64 MiB in all.
+/// One piece of the white space in a huge answer.
 static HUGE_PIECE: [u8; 64 * 1024] = [b' '; 64 * 1024];
 static HUGE_PIECES: usize = 1024;
 

@@ -58,10 +58,8 @@ mod tests {
         let outcomes = RefCell::new(Vec::new());
         let begun = Instant::now();
         let call = |_| std::future::ready(Err::<(), _>(answer()));
-        let error = persist(DEADLINE, call, |outcome, _| {
-            outcomes.borrow_mut().push(outcome)
-        })
-        .await;
+        let note = |outcome, _| outcomes.borrow_mut().push(outcome);
+        let error = persist(DEADLINE, call, note).await;
         let outcomes = outcomes.into_inner();
         assert_eq!(outcomes.last(), Some(&error.unwrap_err().outcome()));
         (outcomes, begun.elapsed())
