@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod identity;
+pub mod login_code;
 pub mod path;
 pub mod peer;
 pub mod refusal;
