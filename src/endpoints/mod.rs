@@ -5,7 +5,12 @@ pub mod login;
 pub mod logout;
 
 use http::Method;
+use serde_json::Value;
 
+use crate::domain::clock::Timestamp;
+use crate::domain::session::Session;
+use crate::domain::template::Placeholder;
+use crate::domain::token::Skey;
 use crate::wire::refusal::Refusal;
 
 /// The methods that every endpoint takes.
@@ -21,4 +26,20 @@ pub fn check_method(method: &Method) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::method_not_allowed(METHODS.to_vec()))
+}
+
+/// What an answer about `session` tells in `place`; only a login knows the skey.
+fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Timestamp) -> Value {
+    match place {
+        Placeholder::Skey => skey.map(|skey| skey.reveal().into()).unwrap_or_default(),
+        Placeholder::ExpiresIn => session.time_left(now).as_secs().into(),
+        Placeholder::OpenId => session.identity.openid.as_str().into(),
+        Placeholder::UnionId => {
+            session.identity.unionid.as_ref().map(|id| id.as_str().into()).unwrap_or_default()
+        }
+        Placeholder::Code
+        | Placeholder::Message
+        | Placeholder::RequestId
+        | Placeholder::Null => Value::Null,
+    }
 }

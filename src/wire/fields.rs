@@ -73,6 +73,12 @@ impl<'a> Fields<'a> {
     }
 }
 
+impl<'a> FromIterator<(Cow<'a, str>, Cow<'a, str>)> for Fields<'a> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
 fn json_texts(body: &[u8]) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
         return Vec::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -17,7 +17,7 @@ use crate::config::plan::AppPlan;
 use crate::domain::clock::Clock;
 use crate::domain::identity::{App, Identity};
 use crate::domain::refusal::RefusalCode;
-use crate::domain::template::{Placeholder, Template};
+use crate::domain::template::Template;
 use crate::metrics::Metrics;
 use crate::store::{Opened, Store};
 use crate::wechat::{WeChat, WeChatError};
@@ -25,7 +25,8 @@ use crate::wire::refusal::{Refusal, json_answer};
 
 pub use request::LoginRequest;
 
-use grants::{Grant, Grants};
+use super::value_of;
+use grants::Grants;
 
 /// How many logins wait for WeChat at a time; those beyond are told to come again.
 const MOST_AT_A_TIME: usize = 4096;
@@ -89,9 +90,11 @@ impl Logins {
     }
 
     async fn log_in(&self, app: usize, request: LoginRequest) -> Result<Opened, Refusal> {
-        let overloaded = |reason| Refusal::new(RefusalCode::Overloaded, reason);
+        let overloaded = |reason| {
+            Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER)
+        };
         let Ok(_place) = self.places.try_acquire() else {
-            return Err(overloaded("too many logins wait for WeChat").retry_after(RETRY_AFTER));
+            return Err(overloaded("too many logins wait for WeChat".to_owned()));
         };
         let Some(app) = self.apps.get(app) else {
             return Err(Refusal::new(RefusalCode::GatewayMisconfigured, "no such app"));
@@ -113,40 +116,56 @@ impl Logins {
             };
             self.store.open(identity, exchange.session_key.clone())
         });
-        let opened = opened.await.map_err(|error| overloaded_by(&error))?;
-        self.still_open(opened, &grant).await
+        let opened = opened.await.map_err(|error| overloaded(error.to_string()))?;
+        self.still_open(opened).await
     }
 
-    /// A skey that is told again must still lead somewhere: the client may have logged out in between.
-    async fn still_open(&self, opened: &Opened, _grant: &Grant) -> Result<Opened, Refusal> {
+    /// A skey that is told once more must still lead somewhere: its client may have logged out since.
+    async fn still_open(&self, opened: &Opened) -> Result<Opened, Refusal> {
         match self.store.find(&opened.skey.digest()).await {
             Some(_) => Ok(opened.clone()),
-            None => Err(Refusal::new(
-                RefusalCode::LoginCodeUsed,
-                "the session of this code has ended since",
-            )),
+            None => {
+                let reason = "the session of this code has ended since";
+                Err(Refusal::new(RefusalCode::LoginCodeUsed, reason))
+            }
         }
     }
 
     fn tell(&self, opened: &Opened, response: Option<&Template>) -> Response<Bytes> {
         let Opened { skey, session } = opened;
-        let expires_in = session.time_left(self.clock.now()).as_secs();
+        let now = self.clock.now();
         let body = match response {
-            Some(template) => template.fill(|place| match place {
-                Placeholder::Skey => skey.reveal().into(),
-                Placeholder::ExpiresIn => expires_in.into(),
-                Placeholder::OpenId => session.identity.openid.as_str().into(),
-                Placeholder::UnionId => {
-                    let unionid = session.identity.unionid.as_ref();
-                    unionid.map(|id| id.as_str().into()).unwrap_or_default()
-                }
-                Placeholder::Code
-                | Placeholder::Message
-                | Placeholder::RequestId
-                | Placeholder::Null => Value::Null,
-            }),
-            None => json!({"skey": skey.reveal(), "expires_in": expires_in}),
+            Some(template) => template.fill(|place| value_of(place, session, Some(skey), now)),
+            None => {
+                json!({"skey": skey.reveal(), "expires_in": session.time_left(now).as_secs()})
+            }
         };
         json_answer(StatusCode::OK, &body)
     }
+}
+
+/// What a client is told of WeChat's refusal. What the operator must set right is an error in the log.
+fn refuse(error: &WeChatError, app: &App) -> Refusal {
+    let reason = chain(error);
+    let refuse = |code| Refusal::new(code, reason.clone());
+    match error {
+        WeChatError::CodeInvalid => refuse(RefusalCode::LoginCodeInvalid),
+        WeChatError::CodeUsed => refuse(RefusalCode::LoginCodeUsed),
+        WeChatError::Blocked => refuse(RefusalCode::LoginBlocked),
+        WeChatError::RateLimited => refuse(RefusalCode::LoginRateLimited).retry_after(RATE_LIMIT),
+        WeChatError::Misconfigured { .. } => {
+            tracing::error!(app = app.name, %reason, "logins fail until the operator acts");
+            refuse(RefusalCode::GatewayMisconfigured)
+        }
+        WeChatError::Unavailable(_) => {
+            tracing::warn!(app = app.name, %reason, "WeChat is unavailable");
+            refuse(RefusalCode::WechatUnavailable).retry_after(RETRY_AFTER)
+        }
+    }
+}
+
+/// An error with all its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

@@ -1,0 +1,94 @@
+//! What a client sends to log in, wherever it puts it: query, form, JSON or headers. Knows nothing of WeChat.
+
+use std::borrow::Cow;
+
+use http::request::Parts;
+
+use super::proofs::Proofs;
+use crate::domain::login_code::LoginCode;
+use crate::domain::refusal::RefusalCode;
+use crate::wire::fields::{BodyFormat, Fields};
+use crate::wire::refusal::Refusal;
+
+/// Headers that clients put fields in, and what the fields are called elsewhere.
+const HEADER_FIELDS: [(&str, &str); 3] =
+    [("x-wx-code", "code"), ("x-wx-encrypted-data", "encryptedData"), ("x-wx-iv", "iv")];
+
+/// A login, as far as it can be understood without WeChat.
+#[derive(Debug)]
+pub struct LoginRequest {
+    pub(super) code: LoginCode,
+    pub(super) proofs: Proofs,
+}
+
+impl LoginRequest {
+    /// Reads a login from a request's head and body; the query counts before the body, and the body before headers.
+    ///
+    /// # Errors
+    ///
+    /// `login_code_missing`, `login_code_invalid` for what no code can look like, `signature_invalid` or
+    /// `data_undecryptable` for half a proof.
+    pub fn read(head: &Parts, body: &[u8]) -> Result<Self, Refusal> {
+        let query = Fields::of_query(head.uri.query().unwrap_or_default());
+        let format = BodyFormat::of(&head.headers);
+        let body = format.map(|format| Fields::of_body(format, body)).unwrap_or_default();
+        let fields = query.and(body).and(header_fields(head));
+        let code = fields.get("code").or_else(|| fields.get("js_code")).ok_or_else(|| {
+            Refusal::new(RefusalCode::LoginCodeMissing, "neither code nor js_code came")
+        })?;
+        let code = LoginCode::parse(code).ok_or_else(|| {
+            let reason = "the code is not 1 to 512 visible ASCII characters";
+            Refusal::new(RefusalCode::LoginCodeInvalid, reason)
+        })?;
+        Ok(Self { code, proofs: Proofs::of(&fields)? })
+    }
+}
+
+fn header_fields(head: &Parts) -> Fields<'_> {
+    let fields = HEADER_FIELDS.iter().filter_map(|(header, name)| {
+        let value = head.headers.get(*header)?.to_str().ok()?;
+        Some((Cow::Borrowed(*name), Cow::Borrowed(value)))
+    });
+    fields.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn read(target: &str, headers: &[(&str, &str)], body: &str) -> Result<String, RefusalCode> {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let head = request.body(()).unwrap().into_parts().0;
+        let login = LoginRequest::read(&head, body.as_bytes());
+        login.map(|login| login.code.reveal().to_owned()).map_err(|refusal| refusal.code)
+    }
+
+    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+    const JSON: (&str, &str) = ("content-type", "application/json");
+
+    #[test]
+    fn a_code_is_found_wherever_clients_put_it() {
+        let code = Ok("C".to_owned());
+        assert_eq!(read("/login?code=C", &[], ""), code);
+        assert_eq!(read("/login?js_code=C", &[], ""), code);
+        assert_eq!(read("/login", &[FORM], "a=b&code=C"), code);
+        assert_eq!(read("/login", &[JSON], r#"{"js_code":"C"}"#), code);
+        assert_eq!(read("/login", &[("x-wx-code", "C")], ""), code);
+        assert_eq!(read("/login?code=C", &[FORM, ("x-wx-code", "E")], "code=D"), code);
+    }
+
+    #[test]
+    fn what_is_no_login_is_refused_without_a_call() {
+        assert_eq!(read("/login", &[JSON], "{}"), Err(RefusalCode::LoginCodeMissing));
+        assert_eq!(read("/login?code=", &[], ""), Err(RefusalCode::LoginCodeMissing));
+        assert_eq!(read("/login?code=a%20b", &[], ""), Err(RefusalCode::LoginCodeInvalid));
+        let long = format!("/login?code={}", "c".repeat(513));
+        assert_eq!(read(&long, &[], ""), Err(RefusalCode::LoginCodeInvalid));
+        assert_eq!(read("/login?code=C&signature=s", &[], ""), Err(RefusalCode::SignatureInvalid));
+        assert_eq!(read("/login?code=C&iv=i", &[], ""), Err(RefusalCode::DataUndecryptable));
+    }
+}
