@@ -1,21 +1,19 @@
 //! The log: which lines are written, in which form, and where to. Knows nothing of what they tell.
 
-use std::fmt;
+mod line;
+
 use std::io::{self, BufWriter, Write};
-use std::mem;
 
 use tracing::dispatcher::{self, SetGlobalDefaultError};
-use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Level};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{EnvFilter, ParseError, Targets};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{self as lines, FormatFields, MakeWriter};
+use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::plan::{LogFormat, LogPlan};
+use line::{JsonLine, TextFields};
 
 /// The lines that wait to be written before new ones are dropped: some megabytes at most.
 const WAITING_LINES: usize = 16_384;
@@ -23,6 +21,7 @@ const WAITING_LINES: usize = 16_384;
 const DEFAULT_LEVEL: &str = "info";
 
 /// Keeps the log going; what waits to be written is written when this is dropped.
+#[must_use = "without it nothing more is written"]
 #[derive(Debug)]
 pub struct Guard {
     dropped: ErrorCounter,
@@ -89,12 +88,13 @@ where
     let filtered = tracing_subscriber::registry()
         .with(filter)
         .with(discretion());
-    let lines = lines::layer().with_writer(writer).with_ansi(false);
+    let lines = fmt::layer().with_writer(writer).with_ansi(false);
     Ok(match log.format {
         LogFormat::Text => Dispatch::new(filtered.with(lines.fmt_fields(TextFields))),
         LogFormat::Json => {
             let flat = lines.json().flatten_event(true);
-            Dispatch::new(filtered.with(flat.with_current_span(false).with_span_list(false)))
+            let flat = flat.with_current_span(false).with_span_list(false);
+            Dispatch::new(filtered.with(flat.map_event_format(JsonLine)))
         }
     })
 }
@@ -146,83 +146,6 @@ fn discretion() -> Targets {
     Targets::new()
         .with_default(Level::INFO)
         .with_target("wxgate", Level::TRACE)
-}
-
-/// Fields as `key=value`, quoted where they could be read as something else.
-struct TextFields;
-
-impl<'w> FormatFields<'w> for TextFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = TextLine {
-            writer,
-            is_empty: true,
-            result: Ok(()),
-        };
-        fields.record(&mut line);
-        line.result
-    }
-}
-
-struct TextLine<'w> {
-    writer: Writer<'w>,
-    is_empty: bool,
-    result: fmt::Result,
-}
-
-impl Visit for TextLine<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if self.result.is_ok() {
-            self.result = self.write_field(field.name(), value);
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record_str(field, &format!("{value:?}"));
-    }
-}
-
-impl TextLine<'_> {
-    fn write_field(&mut self, name: &str, value: &str) -> fmt::Result {
-        if !mem::take(&mut self.is_empty) {
-            self.writer.write_char(' ')?;
-        }
-        if name == "message" {
-            return self.write_escaped(value, deceives);
-        }
-        write!(self.writer, "{name}=")?;
-        if is_one_word(value) {
-            return self.writer.write_str(value);
-        }
-        self.writer.write_char('"')?;
-        self.write_escaped(value, |c| deceives(c) || c == '"' || c == '\\')?;
-        self.writer.write_char('"')
-    }
-
-    fn write_escaped(&mut self, text: &str, is_escaped: fn(char) -> bool) -> fmt::Result {
-        for c in text.chars() {
-            if is_escaped(c) {
-                write!(self.writer, "{}", c.escape_default())?;
-            } else {
-                self.writer.write_char(c)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_one_word(value: &str) -> bool {
-    let splits = |c: char| deceives(c) || c.is_whitespace() || matches!(c, '"' | '\\' | '=');
-    !value.is_empty() && !value.contains(splits)
-}
-
-/// Whether a character breaks a line, steers a terminal, or turns the direction of writing.
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{2028}' | '\u{2029}' | '\u{061C}' | '\u{200E}' | '\u{200F}'
-        )
-        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -309,8 +232,17 @@ mod tests {
             });
             assert_eq!(text.lines().count(), 1, "{text}");
             assert!(text.ends_with('\n'));
-            assert!(!text.trim_end().contains(['\r', '\n', '\x1b']), "{text}");
+            assert!(!text.trim_end().contains(char::is_control), "{text}");
         }
+    }
+
+    #[test]
+    fn a_json_value_is_read_back_as_it_was() {
+        let told = "\u{9b}2J\u{202e}\u{7f}\n\"用户";
+        let text = written(&plan(LogFormat::Json, "info"), || info!(told, "answered"));
+        assert!(!text.contains(['\u{9b}', '\u{202e}', '\u{7f}']), "{text}");
+        let line: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["told"], told);
     }
 
     #[test]

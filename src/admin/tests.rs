@@ -190,11 +190,17 @@ async fn a_head_over_its_limits_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_does_not_come_to_its_end_is_not_waited_for() {
     let site = Site::open(None).await;
+    let begun = Instant::now();
     let mut stream = site.connect().await;
     stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(!answer.contains("200"), "{answer}");
+    assert!(
+        begun.elapsed() < CONNECTION_TIMEOUT,
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,7 +54,7 @@ impl MergedWorkers {
     fn encode_durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let mut metric = encoder.encode_descriptor(
             "wxgate_request_duration_seconds",
-            "From the head of a request to the head of its answer.",
+            "How long it took to answer requests.",
             None,
             MetricType::Histogram,
         )?;
