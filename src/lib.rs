@@ -1,6 +1,7 @@
 //! wxgate: a reverse-proxy authentication gateway for WeChat mini-programs.
 
 pub mod admin;
+pub mod app;
 pub mod config;
 pub mod domain;
 pub mod endpoints;

@@ -34,12 +34,14 @@ fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Tim
         Placeholder::Skey => skey.map(|skey| skey.reveal().into()).unwrap_or_default(),
         Placeholder::ExpiresIn => session.time_left(now).as_secs().into(),
         Placeholder::OpenId => session.identity.openid.as_str().into(),
-        Placeholder::UnionId => {
-            session.identity.unionid.as_ref().map(|id| id.as_str().into()).unwrap_or_default()
+        Placeholder::UnionId => session
+            .identity
+            .unionid
+            .as_ref()
+            .map(|id| id.as_str().into())
+            .unwrap_or_default(),
+        Placeholder::Code | Placeholder::Message | Placeholder::RequestId | Placeholder::Null => {
+            Value::Null
         }
-        Placeholder::Code
-        | Placeholder::Message
-        | Placeholder::RequestId
-        | Placeholder::Null => Value::Null,
     }
 }

@@ -38,7 +38,9 @@ pub(super) async fn drive<H: Handler>(
     let pulse = Rc::new(Pulse::new(Instant::now()));
     let wire = {
         let (handler, peer) = (Rc::clone(&handler), Rc::clone(&peer));
-        Wire::new(transport, Rc::clone(&pulse), move |unread| handler.refuse(unread, &peer))
+        Wire::new(transport, Rc::clone(&pulse), move |unread| {
+            handler.refuse(unread, &peer)
+        })
     };
     let service = service_fn(|request: Request<Incoming>| {
         pulse.asked();

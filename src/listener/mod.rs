@@ -8,6 +8,7 @@ mod transport;
 mod wire;
 
 use std::cell::Cell;
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
@@ -36,7 +37,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// What the listener does not know: the meaning of a request. It is implemented above this room.
 pub trait Handler: 'static {
     /// What its answers carry.
-    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static;
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
     /// Answers a request.
     fn handle(
@@ -139,7 +140,10 @@ impl<H: Handler> Listener<H> {
         listener.stop.set();
         let drained = listener.stop.drained(|| listener.here.get() == 0);
         if tokio::time::timeout(drain, drained).await.is_err() {
-            tracing::warn!(connections = listener.here.get(), "connections were cut off");
+            tracing::warn!(
+                connections = listener.here.get(),
+                "connections were cut off"
+            );
         }
         Ok(())
     }
@@ -158,13 +162,19 @@ impl<H: Handler> Listener<H> {
     }
 
     fn take(self: &Rc<Self>, accepted: Accepted) {
-        let scheme = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let scheme = if self.tls.is_some() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
         let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
         match Guest::enter(self) {
             Some(guest) => {
                 tokio::task::spawn_local(guest.stay(accepted.transport, peer));
             }
-            None => accepted.transport.dismiss(&self.handler.refuse(Unread::TooMany, &peer)),
+            None => accepted
+                .transport
+                .dismiss(&self.handler.refuse(Unread::TooMany, &peer)),
         }
     }
 }

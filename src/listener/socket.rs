@@ -100,11 +100,17 @@ impl AsyncSocket {
                 // A connection that is gone already fails here, which its first read will tell as well.
                 let _ = stream.set_nodelay(true);
                 let _ = SockRef::from(&stream).set_keepalive(true);
-                Ok(Accepted { transport: Transport::Tcp(stream), address: Some(address.ip()) })
+                Ok(Accepted {
+                    transport: Transport::Tcp(stream),
+                    address: Some(address.ip()),
+                })
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok(Accepted { transport: Transport::Unix(stream), address: None })
+                Ok(Accepted {
+                    transport: Transport::Unix(stream),
+                    address: None,
+                })
             }
         }
     }
@@ -123,15 +129,22 @@ fn bind_place(place: &ListenPlan, workers: usize) -> Result<Vec<Vec<Socket>>, Bi
     match place {
         ListenPlan::Tcp(address) => {
             let sockets = bind_tcp(*address, workers);
-            Ok(vec![sockets.map_err(|error| BindError::Tcp(*address, error))?])
+            Ok(vec![
+                sockets.map_err(|error| BindError::Tcp(*address, error))?,
+            ])
         }
         ListenPlan::Unix(path) => {
             let sockets = bind_unix(path).and_then(|socket| copies(&socket, workers));
-            Ok(vec![sockets.map_err(|error| BindError::Unix(path.clone(), error))?])
+            Ok(vec![
+                sockets.map_err(|error| BindError::Unix(path.clone(), error))?,
+            ])
         }
         ListenPlan::Systemd => {
             let sockets = passed().map_err(BindError::Systemd)?;
-            let copied = sockets.iter().map(|socket| copies(socket, workers)).collect();
+            let copied: io::Result<_> = sockets
+                .iter()
+                .map(|socket| copies(socket, workers))
+                .collect();
             copied.map_err(BindError::Systemd)
         }
     }
@@ -207,9 +220,15 @@ mod tests {
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
         let shares = bind(&[ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())], 3).unwrap();
-        let addresses: Vec<_> = shares.iter().map(|share| share[0].address().unwrap()).collect();
+        let addresses: Vec<_> = shares
+            .iter()
+            .map(|share| share[0].address().unwrap())
+            .collect();
         assert_eq!(addresses.len(), 3);
-        assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
+        assert!(
+            addresses.iter().all(|address| *address == addresses[0]),
+            "{addresses:?}"
+        );
     }
 
     #[test]
@@ -217,6 +236,9 @@ mod tests {
         let shares = bind(&[ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())], 1).unwrap();
         let taken = ListenPlan::Tcp(shares[0][0].address().unwrap());
         let error = bind(&[taken], 1).unwrap_err().to_string();
-        assert!(error.contains("is something else listening there?"), "{error}");
+        assert!(
+            error.contains("is something else listening there?"),
+            "{error}"
+        );
     }
 }

@@ -31,7 +31,14 @@ impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
     /// Watches `transport`; `refuse` makes the answer to what never became a request.
     pub(super) fn new(transport: Transport, pulse: Rc<Pulse>, refuse: R) -> Self {
         let refusal = Bytes::new();
-        Self { transport, pulse, refuse, refusal, is_refused: false, is_at_end: false }
+        Self {
+            transport,
+            pulse,
+            refuse,
+            refusal,
+            is_refused: false,
+            is_at_end: false,
+        }
     }
 
     /// Says one last thing.
@@ -47,7 +54,11 @@ impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
             return Ok(());
         }
         self.transport.shutdown().await?;
-        tokio::io::copy(&mut self.transport.take(LINGER_BYTES), &mut tokio::io::sink()).await?;
+        tokio::io::copy(
+            &mut self.transport.take(LINGER_BYTES),
+            &mut tokio::io::sink(),
+        )
+        .await?;
         Ok(())
     }
 

@@ -83,8 +83,10 @@ impl MemoryStore {
 
     fn keys_of(&self, identity: &Identity, key: SessionKey) -> Arc<KeyRing> {
         let user = (identity.app.index, identity.openid.clone());
-        let entry =
-            self.keys.entry(user).or_insert_with(|| Arc::new(KeyRing::new(key.clone())));
+        let entry = self
+            .keys
+            .entry(user)
+            .or_insert_with(|| Arc::new(KeyRing::new(key.clone())));
         let is_known = !entry.is_fresh();
         let keys = entry.into_value();
         if is_known {
@@ -96,6 +98,8 @@ impl MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("sessions", &self.sessions.entry_count()).finish()
+        f.debug_struct("MemoryStore")
+            .field("sessions", &self.sessions.entry_count())
+            .finish_non_exhaustive()
     }
 }

@@ -32,7 +32,10 @@ impl Store {
     /// # Errors
     ///
     /// The system has no random bytes for a skey.
-    #[expect(clippy::unused_async, reason = "a store in another process has to be asked")]
+    #[expect(
+        clippy::unused_async,
+        reason = "a store in another process has to be asked"
+    )]
     pub async fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, NoEntropy> {
         match self {
             Self::Memory(memory) => memory.open(identity, key),
@@ -40,7 +43,10 @@ impl Store {
     }
 
     /// Finds the session that a skey's digest leads to, unless it has ended. Finding is not using: that is to touch it.
-    #[expect(clippy::unused_async, reason = "a store in another process has to be asked")]
+    #[expect(
+        clippy::unused_async,
+        reason = "a store in another process has to be asked"
+    )]
     pub async fn find(&self, digest: &SkeyDigest) -> Option<Arc<Session>> {
         match self {
             Self::Memory(memory) => memory.find(digest),
@@ -48,7 +54,10 @@ impl Store {
     }
 
     /// Ends the session that a skey's digest leads to, if there is one.
-    #[expect(clippy::unused_async, reason = "a store in another process has to be asked")]
+    #[expect(
+        clippy::unused_async,
+        reason = "a store in another process has to be asked"
+    )]
     pub async fn close(&self, digest: &SkeyDigest) {
         match self {
             Self::Memory(memory) => memory.close(digest),

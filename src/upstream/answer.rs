@@ -21,7 +21,10 @@ pub struct AnswerBody {
 
 impl AnswerBody {
     fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming, lease: Some(lease) };
+        let mut body = Self {
+            incoming,
+            lease: Some(lease),
+        };
         body.give_back_at_end();
         body
     }

@@ -14,13 +14,17 @@ use crate::wire::body::Inbound;
 
 /// A body as a sealed request carries it.
 #[derive(Debug)]
-pub struct SealedBody(Source);
+pub(super) struct SealedBody(Source);
 
 #[derive(Debug)]
 enum Source {
     Empty,
     Whole(Option<Bytes>),
-    Streaming { body: Incoming, left: u64, flow: Rc<Flow> },
+    Streaming {
+        body: Incoming,
+        left: u64,
+        flow: Rc<Flow>,
+    },
 }
 
 /// How a streaming body is getting on, for who waits for the answer to it.
@@ -48,7 +52,7 @@ pub(super) enum FlowState {
 /// Why a body ended before its end; the flow has the details.
 #[derive(Debug, thiserror::Error)]
 #[error("the client's body cannot be sent on")]
-pub struct BodyCut;
+pub(super) struct BodyCut;
 
 impl SealedBody {
     pub(super) fn new(body: Inbound) -> Self {
@@ -58,8 +62,16 @@ impl SealedBody {
             Inbound::Streaming { body, .. } if body.is_end_stream() => Source::Empty,
             Inbound::Streaming { body, limit } => {
                 let state = Cell::new(FlowState::Offered);
-                let flow = Flow { state, moved_at: Cell::new(Instant::now()), limit };
-                Source::Streaming { body, left: limit, flow: Rc::new(flow) }
+                let flow = Flow {
+                    state,
+                    moved_at: Cell::new(Instant::now()),
+                    limit,
+                };
+                Source::Streaming {
+                    body,
+                    left: limit,
+                    flow: Rc::new(flow),
+                }
             }
         })
     }
@@ -173,6 +185,8 @@ fn take(data: hyper::Result<Bytes>, left: &mut u64, flow: &Flow) -> Result<Frame
     };
     let data = data.map_err(|_| cut(FlowState::Broken))?;
     let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-    *left = left.checked_sub(length).ok_or_else(|| cut(FlowState::TooLarge))?;
+    *left = left
+        .checked_sub(length)
+        .ok_or_else(|| cut(FlowState::TooLarge))?;
     Ok(Frame::data(data))
 }

@@ -28,15 +28,18 @@ pub(super) async fn connect(
     meter: Meter,
 ) -> Result<SendRequest<SealedBody>, ConnectError> {
     let connecting = TcpStream::connect((address.host(), address.port()));
-    let stream = timeout(within, connecting).await.map_err(|_| ConnectError::Timeout(within))??;
+    let stream = timeout(within, connecting)
+        .await
+        .map_err(|_| ConnectError::Timeout(within))??;
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE)
         .with_interval(KEEPALIVE)
         .with_retries(KEEPALIVE_PROBES);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(std::io::Error::other)?;
     meter.metrics.upstream_connection_opened(meter.upstream);
     tokio::task::spawn_local(async move {
         if let Err(error) = connection.await {

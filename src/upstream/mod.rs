@@ -44,7 +44,10 @@ impl Upstreams {
         let upstreams = plans.iter().enumerate();
         let upstreams = upstreams
             .map(|(index, plan)| Upstream::new(plan, index, patience, Arc::clone(metrics)));
-        Self { upstreams: upstreams.collect(), hidden }
+        Self {
+            upstreams: upstreams.collect(),
+            hidden,
+        }
     }
 
     /// Sends a sealed request to the upstream at `index` and gives its answer as soon as the head is there.

@@ -54,7 +54,10 @@ struct Active(Option<Meter>);
 impl Pool {
     /// An empty pool that counts its connections.
     pub(super) fn new(meter: Meter) -> Self {
-        Self { waiting: RefCell::default(), meter: Some(meter) }
+        Self {
+            waiting: RefCell::default(),
+            meter: Some(meter),
+        }
     }
 
     /// Takes the connection that waited least, if one is still good.
@@ -76,8 +79,12 @@ impl Pool {
         let mut waiting = self.waiting.borrow_mut();
         let now = Instant::now();
         // The oldest stand first.
-        let expired = waiting.iter().take_while(|one| now - one.since >= PATIENCE).count();
-        waiting.drain(..expired.max((waiting.len() + 1).saturating_sub(MOST)));
+        let expired = waiting
+            .iter()
+            .take_while(|one| now - one.since >= PATIENCE)
+            .count();
+        let surplus = (waiting.len() + 1).saturating_sub(MOST);
+        waiting.drain(..expired.max(surplus));
         waiting.push(Waiting { sender, since: now });
     }
 }
@@ -88,7 +95,12 @@ impl Lease {
         if let Some(Meter { metrics, upstream }) = &meter {
             metrics.upstream_connection_taken(*upstream);
         }
-        Self { sender, pool: Rc::clone(pool), is_reused, _active: Active(meter) }
+        Self {
+            sender,
+            pool: Rc::clone(pool),
+            is_reused,
+            _active: Active(meter),
+        }
     }
 
     /// Whether it has carried a request before, and so may have been closed meanwhile.

@@ -97,8 +97,20 @@ impl Sealer {
     ///
     /// The target cannot be written, which no target that was parsed should come to.
     pub fn seal(&self, outbound: Outbound<'_>) -> Result<Sealed, Unsealable> {
-        let Outbound { head, path, body, peer, request_id, identity } = outbound;
-        let Parts { method, uri, mut headers, .. } = head;
+        let Outbound {
+            head,
+            path,
+            body,
+            peer,
+            request_id,
+            identity,
+        } = outbound;
+        let Parts {
+            method,
+            uri,
+            mut headers,
+            ..
+        } = head;
         let uri = self.target(&uri, path).ok_or(Unsealable)?;
         let forwarded = Forwarded::of(&headers, peer);
         strip_hop_by_hop(&mut headers);
@@ -110,11 +122,20 @@ impl Sealer {
         if let Some(identity) = identity {
             self.inject(identity, &mut headers);
         }
-        Ok(Sealed { head: Head { method, uri, headers }, body: SealedBody::new(body) })
+        Ok(Sealed {
+            head: Head {
+                method,
+                uri,
+                headers,
+            },
+            body: SealedBody::new(body),
+        })
     }
 
     fn target(&self, uri: &Uri, path: &RequestPath<'_>) -> Option<Uri> {
-        let query = uri.query().and_then(|query| strip_query(&self.tokens, query));
+        let query = uri
+            .query()
+            .and_then(|query| strip_query(&self.tokens, query));
         let is_as_it_came = path.sent() == uri.path() && query.as_deref() == uri.query();
         let target = if is_as_it_came {
             uri.path_and_query()?.clone()
@@ -159,7 +180,10 @@ impl Sealed {
 
     /// The same request once more, if it may be repeated.
     pub(super) fn spare(&self) -> Option<Self> {
-        let spare = || Self { head: self.head.clone(), body: SealedBody::empty() };
+        let spare = || Self {
+            head: self.head.clone(),
+            body: SealedBody::empty(),
+        };
         self.is_repeatable().then(spare)
     }
 
@@ -175,8 +199,23 @@ impl Sealed {
 
     /// Takes back a request of which nothing was sent.
     pub(super) fn unsent(request: Request<SealedBody>) -> Self {
-        let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-        Self { head: Head { method, uri, headers }, body }
+        let (
+            Parts {
+                method,
+                uri,
+                headers,
+                ..
+            },
+            body,
+        ) = request.into_parts();
+        Self {
+            head: Head {
+                method,
+                uri,
+                headers,
+            },
+            body,
+        }
     }
 }
 
@@ -224,5 +263,8 @@ fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
         (&plan.unionid, HeaderName::from_static("x-unionid")),
         (&plan.appid, HeaderName::from_static("x-appid")),
     ];
-    names.into_iter().map(|(name, usual)| name.clone().unwrap_or(usual)).collect()
+    names
+        .into_iter()
+        .map(|(name, usual)| name.clone().unwrap_or(usual))
+        .collect()
 }

@@ -33,7 +33,7 @@ pub(super) struct Upstream {
 /// Why one try brought no answer.
 enum Missed {
     /// Nothing of the request was sent, for this reason.
-    Unsent(Sealed, hyper::Error),
+    Unsent(Box<Sealed>, hyper::Error),
     /// It may have arrived.
     Lost(SendError),
 }
@@ -45,7 +45,10 @@ impl Upstream {
         patience: Duration,
         metrics: Arc<WorkerMetrics>,
     ) -> Self {
-        let meter = Meter { metrics, upstream: index };
+        let meter = Meter {
+            metrics,
+            upstream: index,
+        };
         let server = |address: &_| Server::new(Clone::clone(address), Pool::new(meter.clone()));
         Self {
             servers: Servers::new(plan.servers.iter().map(server).collect()),
@@ -57,7 +60,10 @@ impl Upstream {
     }
 
     /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing.
-    pub(super) async fn send(&self, sealed: Sealed) -> Result<(Response<Incoming>, Lease), SendError> {
+    pub(super) async fn send(
+        &self,
+        sealed: Sealed,
+    ) -> Result<(Response<Incoming>, Lease), SendError> {
         let sent = self.send_uncounted(sealed).await;
         self.count(match &sent {
             Ok(_) => UpstreamOutcome::Ok,
@@ -72,19 +78,25 @@ impl Upstream {
     ) -> Result<(Response<Incoming>, Lease), SendError> {
         let lease = self.lease(&sealed).await?;
         // What is lost on a connection that has just been made was not lost for the connection's age.
-        let spare = if lease.is_reused() { sealed.spare() } else { None };
+        let spare = if lease.is_reused() {
+            sealed.spare()
+        } else {
+            None
+        };
         let again = match self.try_on(lease, sealed).await {
             Ok(answered) => return Ok(answered),
-            Err(Missed::Unsent(sealed, _)) => sealed,
+            Err(Missed::Unsent(sealed, _)) => *sealed,
             Err(Missed::Lost(error @ SendError::Failed(_))) => spare.ok_or(error)?,
             Err(Missed::Lost(error)) => return Err(error),
         };
         self.count(UpstreamOutcome::Retried);
         let lease = self.connect_to_any().await?;
-        self.try_on(lease, again).await.map_err(|missed| match missed {
-            Missed::Unsent(_, error) => SendError::Failed(error),
-            Missed::Lost(error) => error,
-        })
+        self.try_on(lease, again)
+            .await
+            .map_err(|missed| match missed {
+                Missed::Unsent(_, error) => SendError::Failed(error),
+                Missed::Lost(error) => error,
+            })
     }
 
     /// A connection to the server whose turn it is, or to the next one that can be reached.
@@ -135,11 +147,19 @@ impl Upstream {
     ) -> Result<(Response<Incoming>, Lease), Missed> {
         let flow = sealed.body().flow();
         let sending = lease.sender().try_send_request(sealed.into_request());
-        match self.in_time(sending, flow.as_deref()).await.map_err(Missed::Lost)? {
-            Ok(answer) if answer.status().is_informational() => Err(Missed::Lost(SendError::Upgrade)),
+        match self
+            .in_time(sending, flow.as_deref())
+            .await
+            .map_err(Missed::Lost)?
+        {
+            Ok(answer) if answer.status().is_informational() => {
+                Err(Missed::Lost(SendError::Upgrade))
+            }
             Ok(answer) => Ok((answer, lease)),
             Err(mut missed) => Err(match missed.take_message() {
-                Some(request) => Missed::Unsent(Sealed::unsent(request), missed.into_error()),
+                Some(request) => {
+                    Missed::Unsent(Box::new(Sealed::unsent(request)), missed.into_error())
+                }
                 None => Missed::Lost(blame(missed.into_error(), flow.as_deref())),
             }),
         }
@@ -162,12 +182,16 @@ impl Upstream {
             loop {
                 ready!(alarm.as_mut().poll(cx));
                 let (moved_at, allowed, late) = match flow.map(|flow| (flow.state(), flow)) {
-                    Some((FlowState::Awaited, flow)) => {
-                        (flow.moved_at(), self.patience, SendError::BodyStalled(self.patience))
-                    }
-                    Some((_, flow)) => {
-                        (flow.moved_at(), self.timeout, SendError::Timeout(self.timeout))
-                    }
+                    Some((FlowState::Awaited, flow)) => (
+                        flow.moved_at(),
+                        self.patience,
+                        SendError::BodyStalled(self.patience),
+                    ),
+                    Some((_, flow)) => (
+                        flow.moved_at(),
+                        self.timeout,
+                        SendError::Timeout(self.timeout),
+                    ),
                     None => (sent_at, self.timeout, SendError::Timeout(self.timeout)),
                 };
                 if moved_at + allowed <= Instant::now() {
@@ -180,7 +204,9 @@ impl Upstream {
     }
 
     fn count(&self, outcome: UpstreamOutcome) {
-        self.meter.metrics.upstream_request(self.meter.upstream, outcome);
+        self.meter
+            .metrics
+            .upstream_request(self.meter.upstream, outcome);
     }
 }
 

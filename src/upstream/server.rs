@@ -22,7 +22,11 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(address: ServerAddress, pool: Pool) -> Self {
-        Self { address, pool: Rc::new(pool), resting_until: Cell::new(None) }
+        Self {
+            address,
+            pool: Rc::new(pool),
+            resting_until: Cell::new(None),
+        }
     }
 
     /// It refused a connection: the others come first for a while.
@@ -36,7 +40,9 @@ impl Server {
     }
 
     fn is_resting(&self) -> bool {
-        self.resting_until.get().is_some_and(|until| Instant::now() < until)
+        self.resting_until
+            .get()
+            .is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -58,7 +64,13 @@ impl Servers {
     pub(super) fn in_turn(&self) -> impl Iterator<Item = &Server> {
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.servers.len().max(1));
-        let in_turn = move || self.servers.iter().cycle().skip(turn).take(self.servers.len());
+        let in_turn = move || {
+            self.servers
+                .iter()
+                .cycle()
+                .skip(turn)
+                .take(self.servers.len())
+        };
         in_turn()
             .filter(|server| !server.is_resting())
             .chain(in_turn().filter(|server| server.is_resting()))
@@ -74,11 +86,17 @@ mod tests {
             let address = ServerAddress::new(format!("127.0.0.1:{port}").parse().unwrap());
             Server::new(address, Pool::default())
         };
-        Servers { servers: vec![server(1), server(2), server(3)], turn: Cell::new(0) }
+        Servers {
+            servers: vec![server(1), server(2), server(3)],
+            turn: Cell::new(0),
+        }
     }
 
     fn ports(servers: &Servers) -> Vec<u16> {
-        servers.in_turn().map(|server| server.address.port()).collect()
+        servers
+            .in_turn()
+            .map(|server| server.address.port())
+            .collect()
     }
 
     #[tokio::test]

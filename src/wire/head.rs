@@ -107,16 +107,14 @@ fn only_host(headers: &HeaderMap) -> Result<Host<'_>, Refusal> {
 
 fn is_name(name: &str) -> bool {
     let is_v6 = |address: &str| address.parse::<std::net::Ipv6Addr>().is_ok();
-    match name
+    let bracketed = name
         .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        Some(address) => is_v6(address),
-        None => {
-            let is_clean = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-            !name.is_empty() && name.bytes().all(is_clean)
-        }
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Some(address) = bracketed {
+        return is_v6(address);
     }
+    let is_clean = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    !name.is_empty() && name.bytes().all(is_clean)
 }
 
 #[cfg(test)]

@@ -42,8 +42,15 @@ impl Grants {
     pub(super) fn new(replay: Duration, clock: Clock) -> Self {
         // Our own clock says when a grant is too old; the cache only has to forget it some time after.
         let kept = replay.max(Duration::from_secs(1));
-        let recent = Cache::builder().max_capacity(MOST).time_to_live(kept).build();
-        Self { recent, replay, clock }
+        let recent = Cache::builder()
+            .max_capacity(MOST)
+            .time_to_live(kept)
+            .build();
+        Self {
+            recent,
+            replay,
+            clock,
+        }
     }
 
     /// What came of `code`: of its own `exchange`, or of one that is under way or recent. Failures are shared by those
@@ -66,7 +73,11 @@ impl Grants {
         let granting = async {
             let exchange = exchange().await?;
             let made_at = self.clock.now();
-            Ok(Arc::new(Grant { exchange, opened: OnceCell::new(), made_at }))
+            Ok(Arc::new(Grant {
+                exchange,
+                opened: OnceCell::new(),
+                made_at,
+            }))
         };
         self.recent.try_get_with(key, granting).await
     }
@@ -78,6 +89,8 @@ impl Grants {
 
 impl fmt::Debug for Grants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grants").field("recent", &self.recent.entry_count()).finish()
+        f.debug_struct("Grants")
+            .field("recent", &self.recent.entry_count())
+            .finish_non_exhaustive()
     }
 }

@@ -63,7 +63,16 @@ impl Logins {
     ) -> Self {
         let places = Semaphore::new(MOST_AT_A_TIME);
         let grants = Grants::new(replay, clock.clone());
-        Self { apps, wechat, store, clock, metrics, grants, places, control }
+        Self {
+            apps,
+            wechat,
+            store,
+            clock,
+            metrics,
+            grants,
+            places,
+            control,
+        }
     }
 
     /// Logs a user in to `app` and answers with the skey, in the shape of `response` if there is one.
@@ -79,32 +88,40 @@ impl Logins {
     ) -> Result<Response<Bytes>, Refusal> {
         let index = app.index;
         let this = Arc::clone(self);
-        let login = self.control.spawn(async move { this.log_in(index, request).await });
+        let login = self
+            .control
+            .spawn(async move { this.log_in(index, request).await });
         let result = login.await.unwrap_or_else(|error| {
             let reason = format!("the login broke off: {error}");
             Err(Refusal::new(RefusalCode::WechatUnavailable, reason).retry_after(RETRY_AFTER))
         });
-        let outcome = result.as_ref().map_or_else(|refusal| refusal.code.as_str(), |_| "ok");
+        let outcome = result
+            .as_ref()
+            .map_or_else(|refusal| refusal.code.as_str(), |_| "ok");
         self.metrics.login(index, outcome);
         Ok(self.tell(&result?, response))
     }
 
     async fn log_in(&self, app: usize, request: LoginRequest) -> Result<Opened, Refusal> {
-        let overloaded = |reason| {
-            Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER)
-        };
+        let overloaded =
+            |reason| Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER);
         let Ok(_place) = self.places.try_acquire() else {
             return Err(overloaded("too many logins wait for WeChat".to_owned()));
         };
         let Some(app) = self.apps.get(app) else {
-            return Err(Refusal::new(RefusalCode::GatewayMisconfigured, "no such app"));
+            return Err(Refusal::new(
+                RefusalCode::GatewayMisconfigured,
+                "no such app",
+            ));
         };
         let exchange = || async {
-            let on_call =
-                |outcome, took| self.metrics.wechat_call(app.app.index, outcome, took);
+            let on_call = |outcome, took| self.metrics.wechat_call(app.app.index, outcome, took);
             self.wechat.exchange(app, &request.code, on_call).await
         };
-        let grant = self.grants.grant(app.app.index, &request.code, exchange).await;
+        let grant = self
+            .grants
+            .grant(app.app.index, &request.code, exchange)
+            .await;
         let grant = grant.map_err(|error| refuse(&error, &app.app))?;
         let proven = request.proofs.hold(&grant.exchange, &app.app)?;
         let opened = grant.opened.get_or_try_init(|| {
@@ -116,19 +133,19 @@ impl Logins {
             };
             self.store.open(identity, exchange.session_key.clone())
         });
-        let opened = opened.await.map_err(|error| overloaded(error.to_string()))?;
+        let opened = opened
+            .await
+            .map_err(|error| overloaded(error.to_string()))?;
         self.still_open(opened).await
     }
 
     /// A skey that is told once more must still lead somewhere: its client may have logged out since.
     async fn still_open(&self, opened: &Opened) -> Result<Opened, Refusal> {
-        match self.store.find(&opened.skey.digest()).await {
-            Some(_) => Ok(opened.clone()),
-            None => {
-                let reason = "the session of this code has ended since";
-                Err(Refusal::new(RefusalCode::LoginCodeUsed, reason))
-            }
+        if self.store.find(&opened.skey.digest()).await.is_none() {
+            let reason = "the session of this code has ended since";
+            return Err(Refusal::new(RefusalCode::LoginCodeUsed, reason));
         }
+        Ok(opened.clone())
     }
 
     fn tell(&self, opened: &Opened, response: Option<&Template>) -> Response<Bytes> {

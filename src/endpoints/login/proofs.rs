@@ -37,16 +37,24 @@ impl Proofs {
     pub(super) fn of(fields: &Fields<'_>) -> Result<Self, Refusal> {
         let raw_data = fields.get("rawData").or_else(|| fields.get("rawdata"));
         let signed = match (raw_data, fields.get("signature")) {
-            (Some(raw_data), Some(signature)) => {
-                Some(Signed { raw_data: raw_data.to_owned(), signature: signature.to_owned() })
-            }
+            (Some(raw_data), Some(signature)) => Some(Signed {
+                raw_data: raw_data.to_owned(),
+                signature: signature.to_owned(),
+            }),
             (None, Some(_)) => return Err(unsigned("a signature came without rawData")),
             (_, None) => None,
         };
         let sealed = match (fields.get("encryptedData"), fields.get("iv")) {
-            (Some(data), Some(iv)) => Some(Sealed { data: data.to_owned(), iv: iv.to_owned() }),
+            (Some(data), Some(iv)) => Some(Sealed {
+                data: data.to_owned(),
+                iv: iv.to_owned(),
+            }),
             (None, None) => None,
-            _ => return Err(sealed_otherwise("encryptedData and iv came one without the other")),
+            _ => {
+                return Err(sealed_otherwise(
+                    "encryptedData and iv came one without the other",
+                ));
+            }
         };
         Ok(Self { signed, sealed })
     }
@@ -57,19 +65,27 @@ impl Proofs {
     ///
     /// `signature_invalid` or `data_undecryptable`.
     pub(super) fn hold(&self, exchange: &Exchange, app: &App) -> Result<Proven, Refusal> {
-        if let Some(Signed { raw_data, signature }) = &self.signed
+        if let Some(Signed {
+            raw_data,
+            signature,
+        }) = &self.signed
             && !verify_signature(raw_data, &exchange.session_key, signature)
         {
             return Err(unsigned("the signature does not fit rawData"));
         }
-        let Some(Sealed { data, iv }) = &self.sealed else { return Ok(Proven::default()) };
-        let opened = decrypt(data, iv, &exchange.session_key, app.appid.as_str());
-        let opened = opened.map_err(|_| sealed_otherwise("encryptedData cannot be decrypted"))?;
-        match opened.openid() {
+        let Some(Sealed { data, iv }) = &self.sealed else {
+            return Ok(Proven::default());
+        };
+        let open_data = decrypt(data, iv, &exchange.session_key, app.appid.as_str());
+        let open_data =
+            open_data.map_err(|_| sealed_otherwise("encryptedData cannot be decrypted"))?;
+        match open_data.openid() {
             Some(openid) if openid != exchange.openid.as_str() => {
                 Err(sealed_otherwise("encryptedData is of another user"))
             }
-            _ => Ok(Proven { unionid: opened.unionid().and_then(WechatId::parse) }),
+            _ => Ok(Proven {
+                unionid: open_data.unionid().and_then(WechatId::parse),
+            }),
         }
     }
 }

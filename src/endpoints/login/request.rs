@@ -11,8 +11,11 @@ use crate::wire::fields::{BodyFormat, Fields};
 use crate::wire::refusal::Refusal;
 
 /// Headers that clients put fields in, and what the fields are called elsewhere.
-const HEADER_FIELDS: [(&str, &str); 3] =
-    [("x-wx-code", "code"), ("x-wx-encrypted-data", "encryptedData"), ("x-wx-iv", "iv")];
+const HEADER_FIELDS: [(&str, &str); 3] = [
+    ("x-wx-code", "code"),
+    ("x-wx-encrypted-data", "encryptedData"),
+    ("x-wx-iv", "iv"),
+];
 
 /// A login, as far as it can be understood without WeChat.
 #[derive(Debug)]
@@ -31,16 +34,27 @@ impl LoginRequest {
     pub fn read(head: &Parts, body: &[u8]) -> Result<Self, Refusal> {
         let query = Fields::of_query(head.uri.query().unwrap_or_default());
         let format = BodyFormat::of(&head.headers);
-        let body = format.map(|format| Fields::of_body(format, body)).unwrap_or_default();
+        let body = format
+            .map(|format| Fields::of_body(format, body))
+            .unwrap_or_default();
         let fields = query.and(body).and(header_fields(head));
-        let code = fields.get("code").or_else(|| fields.get("js_code")).ok_or_else(|| {
-            Refusal::new(RefusalCode::LoginCodeMissing, "neither code nor js_code came")
-        })?;
+        let code = fields
+            .get("code")
+            .or_else(|| fields.get("js_code"))
+            .ok_or_else(|| {
+                Refusal::new(
+                    RefusalCode::LoginCodeMissing,
+                    "neither code nor js_code came",
+                )
+            })?;
         let code = LoginCode::parse(code).ok_or_else(|| {
             let reason = "the code is not 1 to 512 visible ASCII characters";
             Refusal::new(RefusalCode::LoginCodeInvalid, reason)
         })?;
-        Ok(Self { code, proofs: Proofs::of(&fields)? })
+        Ok(Self {
+            code,
+            proofs: Proofs::of(&fields)?,
+        })
     }
 }
 
@@ -64,7 +78,9 @@ mod tests {
         }
         let head = request.body(()).unwrap().into_parts().0;
         let login = LoginRequest::read(&head, body.as_bytes());
-        login.map(|login| login.code.reveal().to_owned()).map_err(|refusal| refusal.code)
+        login
+            .map(|login| login.code.reveal().to_owned())
+            .map_err(|refusal| refusal.code)
     }
 
     const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -78,17 +94,35 @@ mod tests {
         assert_eq!(read("/login", &[FORM], "a=b&code=C"), code);
         assert_eq!(read("/login", &[JSON], r#"{"js_code":"C"}"#), code);
         assert_eq!(read("/login", &[("x-wx-code", "C")], ""), code);
-        assert_eq!(read("/login?code=C", &[FORM, ("x-wx-code", "E")], "code=D"), code);
+        assert_eq!(
+            read("/login?code=C", &[FORM, ("x-wx-code", "E")], "code=D"),
+            code
+        );
     }
 
     #[test]
     fn what_is_no_login_is_refused_without_a_call() {
-        assert_eq!(read("/login", &[JSON], "{}"), Err(RefusalCode::LoginCodeMissing));
-        assert_eq!(read("/login?code=", &[], ""), Err(RefusalCode::LoginCodeMissing));
-        assert_eq!(read("/login?code=a%20b", &[], ""), Err(RefusalCode::LoginCodeInvalid));
+        assert_eq!(
+            read("/login", &[JSON], "{}"),
+            Err(RefusalCode::LoginCodeMissing)
+        );
+        assert_eq!(
+            read("/login?code=", &[], ""),
+            Err(RefusalCode::LoginCodeMissing)
+        );
+        assert_eq!(
+            read("/login?code=a%20b", &[], ""),
+            Err(RefusalCode::LoginCodeInvalid)
+        );
         let long = format!("/login?code={}", "c".repeat(513));
         assert_eq!(read(&long, &[], ""), Err(RefusalCode::LoginCodeInvalid));
-        assert_eq!(read("/login?code=C&signature=s", &[], ""), Err(RefusalCode::SignatureInvalid));
-        assert_eq!(read("/login?code=C&iv=i", &[], ""), Err(RefusalCode::DataUndecryptable));
+        assert_eq!(
+            read("/login?code=C&signature=s", &[], ""),
+            Err(RefusalCode::SignatureInvalid)
+        );
+        assert_eq!(
+            read("/login?code=C&iv=i", &[], ""),
+            Err(RefusalCode::DataUndecryptable)
+        );
     }
 }

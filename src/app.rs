@@ -1,0 +1,288 @@
+//! From a checked config to a running gateway, and back to silence. Alone in seeing every part.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::{Builder, LocalOptions, Runtime};
+use tokio::sync::watch;
+use tracing::Dispatch;
+use tracing::dispatcher;
+
+use crate::admin::readiness::{Phase, Readiness};
+use crate::admin::{self, Admin};
+use crate::config::plan::Plan;
+use crate::domain::clock::Clock;
+use crate::endpoints::login::Logins;
+use crate::gateway::{Gateway, Shared};
+use crate::listener::{self, ConnectionCount, Listener, Socket};
+use crate::metrics::{Labels, Metrics, WorkerMetrics};
+use crate::store::Store;
+use crate::wechat::WeChat;
+
+/// How often ended sessions are freed and counted off.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How many threads the control runtime has: what runs there is rare and waits most of the time.
+const CONTROL_THREADS: usize = 2;
+/// How long the control runtime may take to end.
+const CONTROL_GRACE: Duration = Duration::from_secs(1);
+
+/// A gateway that serves until it is stopped.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    metrics: Arc<Metrics>,
+    store: Store,
+    readiness: Readiness,
+    stop_workers: watch::Sender<bool>,
+    stop_admin: watch::Sender<bool>,
+    workers: Vec<JoinHandle<anyhow::Result<()>>>,
+    control: Runtime,
+}
+
+/// Starts a gateway as `plan` says, with `clock` for all that expires.
+///
+/// # Errors
+///
+/// A place to listen is taken, WeChat's address is none, or the system gives no threads.
+pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
+    let readiness = Readiness::starting();
+    let metrics = Arc::new(Metrics::new(labels(&plan), plan.server.workers));
+    let control = control_runtime().context("the control runtime does not start")?;
+    let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
+    let sockets = listener::bind(&plan.server.listen, plan.server.workers)?;
+    let addresses = shares
+        .iter()
+        .take(1)
+        .flatten()
+        .filter_map(Socket::address)
+        .collect();
+    let (stop_admin, admin_stopped) = watch::channel(false);
+    let parts = Admin {
+        metrics: Arc::clone(&metrics),
+        readiness: readiness.clone(),
+        token: plan.admin.as_ref().and_then(|admin| admin.token.clone()),
+    };
+    let admin = match &plan.admin {
+        Some(admin) => Some(serve_admin(&control, admin.listen, parts, admin_stopped)?),
+        None => None,
+    };
+    control.spawn(tidy_now_and_then(store.clone()));
+    let parts = shared(plan, &store, clock, &metrics, &control)?;
+    let (stop_workers, workers_stopped) = watch::channel(false);
+    let workers = start_workers(sockets, &parts, &metrics, &workers_stopped)?;
+    readiness.reach(Phase::Ready);
+    let running = Running {
+        addresses,
+        admin,
+        metrics,
+        store,
+        readiness,
+        stop_workers,
+        stop_admin,
+        workers,
+        control,
+    };
+    Ok(running)
+}
+
+impl Running {
+    /// Where it listens, as far as these places are addresses and ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where the operator's listener is, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Its sessions.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Waits for `until` on the control runtime.
+    pub fn wait<T>(&self, until: impl Future<Output = T>) -> T {
+        self.control.block_on(until)
+    }
+
+    /// Takes no more connections, lets those there are finish within `drain_timeout`, and ends.
+    ///
+    /// # Errors
+    ///
+    /// A worker ended before it was told to.
+    pub fn stop(self) -> anyhow::Result<()> {
+        self.readiness.reach(Phase::Draining);
+        self.stop_workers.send_replace(true);
+        let mut ended = Ok(());
+        for worker in self.workers {
+            let result = worker
+                .join()
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")));
+            ended = ended.and(result);
+        }
+        self.stop_admin.send_replace(true);
+        self.control.shutdown_timeout(CONTROL_GRACE);
+        ended
+    }
+}
+
+fn labels(plan: &Plan) -> Labels {
+    Labels {
+        routes: plan
+            .routes
+            .iter()
+            .map(|route| route.label.clone())
+            .collect(),
+        apps: plan.apps.iter().map(|app| app.app.name.clone()).collect(),
+        upstreams: plan
+            .upstreams
+            .iter()
+            .map(|upstream| upstream.name.clone())
+            .collect(),
+    }
+}
+
+fn shared(
+    plan: Plan,
+    store: &Store,
+    clock: Clock,
+    metrics: &Arc<Metrics>,
+    control: &Runtime,
+) -> anyhow::Result<Shared> {
+    let wechat = WeChat::new(&plan.wechat).context("[wechat]")?;
+    let logins = Logins::new(
+        plan.apps.clone(),
+        wechat,
+        store.clone(),
+        clock.clone(),
+        plan.sessions.login_replay,
+        Arc::clone(metrics),
+        control.handle().clone(),
+    );
+    let (plan, logins) = (Arc::new(plan), Arc::new(logins));
+    Ok(Shared {
+        plan,
+        store: store.clone(),
+        logins,
+        clock,
+    })
+}
+
+/// What is slow and rare: WeChat, the operator's listener, tidying.
+fn control_runtime() -> std::io::Result<Runtime> {
+    let dispatch = current_dispatch();
+    Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("wxgate-control")
+        .on_thread_start(move || {
+            // The thread logs to where its starter does for as long as it lives.
+            std::mem::forget(dispatcher::set_default(&dispatch));
+        })
+        .enable_all()
+        .build()
+}
+
+fn serve_admin(
+    control: &Runtime,
+    address: SocketAddr,
+    parts: Admin,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<SocketAddr> {
+    let place = || format!("cannot listen on {address} for [admin]");
+    let listener = TcpListener::bind(address).with_context(place)?;
+    listener.set_nonblocking(true).with_context(place)?;
+    let address = listener.local_addr().with_context(place)?;
+    let _entered = control.enter();
+    let listener = tokio::net::TcpListener::from_std(listener).with_context(place)?;
+    control.spawn(admin::serve(listener, parts, told(stopped)));
+    Ok(address)
+}
+
+fn start_workers(
+    sockets: Vec<Vec<Socket>>,
+    shared: &Shared,
+    metrics: &Metrics,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
+    let count = ConnectionCount::default();
+    let workers = sockets.into_iter().zip(metrics.workers()).enumerate();
+    let workers = workers.map(|(index, (sockets, metrics))| {
+        let worker = Worker {
+            sockets,
+            shared: shared.clone(),
+            count: count.clone(),
+            metrics: Arc::clone(metrics),
+            stopped: stopped.clone(),
+        };
+        let dispatch = current_dispatch();
+        thread::Builder::new()
+            .name(format!("wxgate-worker-{index}"))
+            .spawn(move || dispatcher::with_default(&dispatch, || worker.run()))
+            .context("the system gives no thread for a worker")
+    });
+    workers.collect()
+}
+
+/// What a worker's thread starts with.
+struct Worker {
+    sockets: Vec<Socket>,
+    shared: Shared,
+    count: ConnectionCount,
+    metrics: Arc<WorkerMetrics>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Worker {
+    /// Serves on a runtime of this thread's own until told to stop.
+    fn run(self) -> anyhow::Result<()> {
+        let Self {
+            sockets,
+            shared,
+            count,
+            metrics,
+            stopped,
+        } = self;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
+            .context("a worker's runtime does not start")?;
+        let plan = Arc::clone(&shared.plan);
+        let gateway = Rc::new(Gateway::new(shared, Arc::clone(&metrics)));
+        let listener = Listener::new(&plan.server, gateway, count, metrics);
+        let serving = listener.serve(sockets, told(stopped), plan.server.drain_timeout);
+        runtime.block_on(serving).context("a worker cannot serve")
+    }
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone says the same as one that says so.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+async fn tidy_now_and_then(store: Store) {
+    let mut ticks = tokio::time::interval(TIDY_EVERY);
+    loop {
+        ticks.tick().await;
+        store.tidy();
+    }
+}
+
+fn current_dispatch() -> Dispatch {
+    dispatcher::get_default(Clone::clone)
+}

@@ -1,0 +1,237 @@
+//! The journey of a request: checked → routed → admitted → acted on → told. Read this first.
+//!
+//! Each step is one line of [`Gateway::answer`], and each may end the journey with a refusal.
+
+mod admit;
+mod outcome;
+mod visit;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+
+use crate::config::plan::{Action, Plan, RoutePlan};
+use crate::domain::clock::Clock;
+use crate::domain::path::RequestPath;
+use crate::domain::peer::Peer;
+use crate::domain::refusal::RefusalCode;
+use crate::domain::route::NoRoute;
+use crate::endpoints::login::{LoginRequest, Logins};
+use crate::endpoints::{check, check_method, logout};
+use crate::listener::{Handler, Unread};
+use crate::metrics::WorkerMetrics;
+use crate::store::Store;
+use crate::upstream::{Outbound, Sealer, Upstreams, X_REQUEST_ID};
+use crate::wire::body::Inbound;
+use crate::wire::head::{self, Host};
+use crate::wire::refusal::Refusal;
+
+use admit::Admission;
+use outcome::{AnswerBody, OutcomeBody};
+use visit::Visit;
+
+/// What all workers share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The config.
+    pub plan: Arc<Plan>,
+    /// The sessions.
+    pub store: Store,
+    /// The way to WeChat.
+    pub logins: Arc<Logins>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// One worker's gateway. It belongs to one thread.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Shared,
+    sealer: Sealer,
+    upstreams: Upstreams,
+    metrics: Arc<WorkerMetrics>,
+}
+
+impl Gateway {
+    /// A gateway with upstream connections and counts of its own.
+    #[must_use]
+    pub fn new(shared: Shared, metrics: Arc<WorkerMetrics>) -> Self {
+        let plan = &shared.plan;
+        let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
+        let patience = plan.server.idle_timeout;
+        let upstreams =
+            Upstreams::new(&plan.upstreams, patience, sealer.hidden().clone(), &metrics);
+        Self {
+            shared,
+            sealer,
+            upstreams,
+            metrics,
+        }
+    }
+
+    /// The journey.
+    async fn answer(
+        &self,
+        head: Parts,
+        body: Incoming,
+        peer: &Peer,
+        visit: &mut Visit,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let host = head::check(&head)?;
+        let uri = head.uri.clone();
+        let path = RequestPath::parse(uri.path())
+            .map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let route = self.route(&path, host, &head, visit)?;
+        let body = Inbound::new(body, route.max_body)?;
+        match &route.action {
+            Action::Forward {
+                upstream,
+                guard,
+                apps,
+            } => {
+                visit.upstream = Some(*upstream);
+                let admission = self.admit(*guard, apps, &head, body).await?;
+                visit.app = admission.app();
+                self.forward(*upstream, head, &path, admission, peer, visit)
+                    .await
+            }
+            Action::Login { app, response } => {
+                visit.app = Some(app.index);
+                check_method(&head.method)?;
+                let body = self.read_fields(&head, body).await?;
+                let login = LoginRequest::read(&head, &body)?;
+                let answer = self
+                    .shared
+                    .logins
+                    .answer(app, login, response.as_ref())
+                    .await?;
+                Ok(answer.map(AnswerBody::own))
+            }
+            Action::Check { apps, response } => {
+                check_method(&head.method)?;
+                let session = self.look_up(apps, &head, body).await?;
+                visit.app = Some(session.identity.app.index);
+                let now = self.shared.clock.now();
+                Ok(check::answer(&session, now, response.as_ref()).map(AnswerBody::own))
+            }
+            Action::Logout { apps, response } => {
+                check_method(&head.method)?;
+                let skey = self.skey_to_close(apps, &head, body).await?;
+                let store = &self.shared.store;
+                let answer = logout::answer(store, skey.as_ref(), response.as_ref()).await;
+                Ok(answer.map(AnswerBody::own))
+            }
+        }
+    }
+
+    fn route(
+        &self,
+        path: &RequestPath<'_>,
+        host: Host<'_>,
+        head: &Parts,
+        visit: &mut Visit,
+    ) -> Result<&RoutePlan, Refusal> {
+        let not_found = || Refusal::new(RefusalCode::RouteNotFound, "no route has this path");
+        let plan = &self.shared.plan;
+        let index = plan
+            .route_table
+            .find(path, host.name(), &head.method)
+            .map_err(|none| match none {
+                NoRoute::NotFound => not_found(),
+                NoRoute::Method(allowed) => Refusal::method_not_allowed(allowed),
+                NoRoute::Ambiguous => Refusal::bad_request(
+                    "without its parameters the path falls under another route",
+                ),
+            })?;
+        visit.route = Some(index);
+        plan.routes.get(index).ok_or_else(not_found)
+    }
+
+    async fn forward(
+        &self,
+        upstream: usize,
+        head: Parts,
+        path: &RequestPath<'_>,
+        admission: Admission,
+        peer: &Peer,
+        visit: &mut Visit,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let Admission { session, body } = admission;
+        let sealed = self.sealer.seal(Outbound {
+            head,
+            path,
+            body,
+            peer,
+            request_id: &visit.request_id,
+            identity: session.as_ref().map(|session| &session.identity),
+        });
+        let sealed = sealed.map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let sending = self.upstreams.send(upstream, sealed);
+        let answer = visit.time_upstream(sending).await?;
+        Ok(answer.map(AnswerBody::upstream))
+    }
+
+    /// The answer to a refusal, in the shape that the route, else the config, else the table gives it.
+    fn tell(&self, refusal: &Refusal, visit: &Visit) -> Response<Bytes> {
+        let plan = &self.shared.plan;
+        let route = visit.route.and_then(|index| plan.routes.get(index));
+        let of_route = route.and_then(|route| route.refusals.get(refusal.code));
+        let of_all = plan.refusals.get(refusal.code);
+        let status = of_route
+            .and_then(|shape| shape.status)
+            .or(of_all.and_then(|s| s.status));
+        let body = of_route
+            .and_then(|shape| shape.body.as_ref())
+            .or(of_all.and_then(|shape| shape.body.as_ref()));
+        self.metrics.refusal(refusal.code);
+        refusal.answer(status, body, &visit.request_id)
+    }
+}
+
+impl Handler for Gateway {
+    type Body = OutcomeBody;
+
+    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<OutcomeBody> {
+        let (head, body) = request.into_parts();
+        let plan = Arc::clone(&self.shared.plan);
+        let mut visit = Visit::begin(&head, peer, plan, Arc::clone(&self.metrics));
+        let rest = outcome::Rest::of(&head, &body);
+        let mut answer = match self.answer(head, body, peer, &mut visit).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                let mut answer = self.tell(&refusal, &visit).map(AnswerBody::own);
+                rest.close_if_long(answer.headers_mut());
+                visit.refusal = Some(refusal);
+                answer
+            }
+        };
+        *answer.version_mut() = Version::HTTP_11;
+        answer
+            .headers_mut()
+            .insert(X_REQUEST_ID, visit.request_id.as_header().clone());
+        visit.status = Some(answer.status());
+        answer.map(|body| OutcomeBody::new(body, visit))
+    }
+
+    fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes {
+        let (code, reason) = match unread {
+            Unread::Malformed => (RefusalCode::BadRequest, "the request is not HTTP/1"),
+            Unread::HeadersTooLarge => (RefusalCode::HeadersTooLarge, "the head is over its limit"),
+            Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
+            Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
+            Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
+        };
+        let plan = Arc::clone(&self.shared.plan);
+        let mut visit = Visit::unread(peer, plan, Arc::clone(&self.metrics));
+        let refusal = Refusal::new(code, reason);
+        let answer = self.tell(&refusal, &visit);
+        visit.status = Some(answer.status());
+        visit.refusal = Some(refusal);
+        let written = outcome::written(answer, &visit.request_id);
+        visit.end(u64::try_from(written.len()).unwrap_or(u64::MAX), true);
+        written
+    }
+}

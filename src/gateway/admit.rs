@@ -1,0 +1,147 @@
+//! Admission: whose request it is, and whether a guard lets it pass.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::Gateway;
+use crate::config::plan::{Apps, Guard};
+use crate::domain::refusal::RefusalCode;
+use crate::domain::session::Session;
+use crate::domain::token::Skey;
+use crate::wire::body::Inbound;
+use crate::wire::fields::BodyFormat;
+use crate::wire::refusal::Refusal;
+use crate::wire::tokens;
+
+/// A request that may pass.
+pub(super) struct Admission {
+    /// On whose behalf; nobody's where the guard allows that.
+    pub(super) session: Option<Arc<Session>>,
+    /// Its body, which may have been read for a token.
+    pub(super) body: Inbound,
+}
+
+impl Admission {
+    /// The place of the user's app.
+    pub(super) fn app(&self) -> Option<usize> {
+        self.session
+            .as_ref()
+            .map(|session| session.identity.app.index)
+    }
+}
+
+impl Gateway {
+    /// Lets a request pass under the identity of its session, which counts as used, or as `guard` says.
+    pub(super) async fn admit(
+        &self,
+        guard: Guard,
+        apps: &Apps,
+        head: &Parts,
+        body: Inbound,
+    ) -> Result<Admission, Refusal> {
+        if guard == Guard::None {
+            return Ok(Admission {
+                session: None,
+                body,
+            });
+        }
+        let (token, body) = self.token(head, body).await?;
+        let session = match (self.find(apps, token.as_deref()).await, guard) {
+            (Ok(session), _) => Some(session),
+            (Err(_), Guard::Optional) => None,
+            (Err(refusal), Guard::Required | Guard::None) => return Err(refusal),
+        };
+        if let Some(session) = &session {
+            session.touch(self.shared.clock.now());
+        }
+        Ok(Admission { session, body })
+    }
+
+    /// Finds the session of a request without using it.
+    pub(super) async fn look_up(
+        &self,
+        apps: &Apps,
+        head: &Parts,
+        body: Inbound,
+    ) -> Result<Arc<Session>, Refusal> {
+        let (token, _) = self.token(head, body).await?;
+        self.find(apps, token.as_deref()).await
+    }
+
+    /// The skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to close.
+    pub(super) async fn skey_to_close(
+        &self,
+        apps: &Apps,
+        head: &Parts,
+        body: Inbound,
+    ) -> Result<Option<Skey>, Refusal> {
+        let (token, _) = self.token(head, body).await?;
+        let Some(skey) = Skey::parse(&token.ok_or_else(missing)?) else {
+            return Ok(None);
+        };
+        match self.shared.store.find(&skey.digest()).await {
+            Some(session) if !apps.include(&session.identity.app) => Err(of_another_app()),
+            Some(_) => Ok(Some(skey)),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a body that has fields to read, and leaves any other where it is.
+    pub(super) async fn read_fields(&self, head: &Parts, body: Inbound) -> Result<Bytes, Refusal> {
+        match BodyFormat::of(&head.headers) {
+            Some(_) => body.read(self.shared.plan.server.idle_timeout).await,
+            None => Ok(Bytes::new()),
+        }
+    }
+
+    /// The text in the first configured place that holds one. A body is read only for a place in it.
+    async fn token(
+        &self,
+        head: &Parts,
+        mut body: Inbound,
+    ) -> Result<(Option<String>, Inbound), Refusal> {
+        for place in &self.shared.plan.sessions.token {
+            if let Some(token) = tokens::find_in_head(place, head) {
+                return Ok((Some(token.into_owned()), body));
+            }
+            let format = tokens::body_format(place);
+            if format.is_some() && format == BodyFormat::of(&head.headers) {
+                let bytes = body.read(self.shared.plan.server.idle_timeout).await?;
+                let token = tokens::find_in_body(place, &bytes);
+                body = Inbound::Whole(bytes);
+                if token.is_some() {
+                    return Ok((token, body));
+                }
+            }
+        }
+        Ok((None, body))
+    }
+
+    async fn find(&self, apps: &Apps, token: Option<&str>) -> Result<Arc<Session>, Refusal> {
+        let invalid = |reason| Refusal::new(RefusalCode::SessionInvalid, reason);
+        let skey = Skey::parse(token.ok_or_else(missing)?);
+        let skey = skey.ok_or_else(|| invalid("the token is no skey"))?;
+        let session = self.shared.store.find(&skey.digest()).await;
+        let session = session.ok_or_else(|| invalid("the skey is unknown, expired or revoked"))?;
+        if !apps.include(&session.identity.app) {
+            return Err(of_another_app());
+        }
+        Ok(session)
+    }
+}
+
+fn missing() -> Refusal {
+    Refusal::new(
+        RefusalCode::SessionMissing,
+        "no configured place holds a token",
+    )
+}
+
+fn of_another_app() -> Refusal {
+    Refusal::new(
+        RefusalCode::SessionInvalid,
+        "the session is of an app that the route does not take",
+    )
+}

@@ -1,0 +1,155 @@
+//! What goes back to the client: an answer's bytes, and at their end the access line. Knows no meaning.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::visit::Visit;
+use crate::upstream::{self, X_REQUEST_ID};
+use crate::wire::request_id::RequestId;
+
+/// What of a refused body is worth reading away to keep a connection, in bytes.
+const SHORT: u64 = 64 * 1024;
+
+/// The body of an answer: the gateway's own, or a backend's.
+pub(super) enum AnswerBody {
+    /// The gateway's own.
+    Own(Option<Bytes>),
+    /// A backend's, as it comes.
+    Upstream(upstream::AnswerBody),
+}
+
+impl AnswerBody {
+    pub(super) fn own(bytes: Bytes) -> Self {
+        Self::Own((!bytes.is_empty()).then_some(bytes))
+    }
+
+    pub(super) fn upstream(body: upstream::AnswerBody) -> Self {
+        Self::Upstream(body)
+    }
+}
+
+/// An answer's body that ends its visit: when the last byte is out, or when it is dropped before.
+pub struct OutcomeBody {
+    body: AnswerBody,
+    visit: Option<Box<Visit>>,
+    bytes: u64,
+}
+
+impl OutcomeBody {
+    pub(super) fn new(body: AnswerBody, visit: Visit) -> Self {
+        Self {
+            body,
+            visit: Some(Box::new(visit)),
+            bytes: 0,
+        }
+    }
+
+    fn end(&mut self, is_whole: bool) {
+        if let Some(visit) = self.visit.take() {
+            visit.end(self.bytes, is_whole);
+        }
+    }
+}
+
+impl Body for OutcomeBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = match &mut self.body {
+            AnswerBody::Own(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            AnswerBody::Upstream(body) => Pin::new(body).poll_frame(cx),
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.bytes += u64::try_from(length).unwrap_or(u64::MAX);
+            }
+            Poll::Ready(Some(Err(_))) => self.end(false),
+            Poll::Ready(None) => self.end(true),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.body {
+            AnswerBody::Own(bytes) => bytes.is_none(),
+            AnswerBody::Upstream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            AnswerBody::Own(bytes) => {
+                let length = bytes.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
+            }
+            AnswerBody::Upstream(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for OutcomeBody {
+    fn drop(&mut self) {
+        // An answer to HEAD is whole without its body.
+        let is_to_head = self.visit.as_ref().is_some_and(|visit| visit.is_to_head());
+        self.end(is_to_head || self.is_end_stream());
+    }
+}
+
+/// What of a request has not been read when it is refused.
+pub(super) struct Rest {
+    is_long: bool,
+}
+
+impl Rest {
+    pub(super) fn of(head: &Parts, body: &Incoming) -> Self {
+        let is_awaited = head.headers.contains_key(EXPECT);
+        let hint = body.size_hint();
+        let is_short = hint.upper().is_some_and(|most| most <= SHORT);
+        Self {
+            is_long: !body.is_end_stream() && (is_awaited || !is_short),
+        }
+    }
+
+    /// Ends the connection after the answer rather than read a long body away.
+    pub(super) fn close_if_long(&self, headers: &mut HeaderMap) {
+        if self.is_long {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+}
+
+/// An answer written out as HTTP/1.1, for a connection that ends with it.
+pub(super) fn written(answer: Response<Bytes>, request_id: &RequestId) -> Bytes {
+    let (mut head, body) = answer.into_parts();
+    head.headers
+        .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    head.headers
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    head.headers
+        .insert(X_REQUEST_ID, request_id.as_header().clone());
+    let mut out = BytesMut::new();
+    let reason = head.status.canonical_reason().unwrap_or_default();
+    out.put_slice(format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).as_bytes());
+    for (name, value) in &head.headers {
+        out.put_slice(name.as_str().as_bytes());
+        out.put_slice(b": ");
+        out.put_slice(value.as_bytes());
+        out.put_slice(b"\r\n");
+    }
+    out.put_slice(b"\r\n");
+    out.put_slice(&body);
+    out.freeze()
+}
