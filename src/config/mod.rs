@@ -1,3 +1,111 @@
 //! The config: what is written (raw) becomes what is meant (plan). Knows nothing of what is done with it.
+//!
+//! A text goes through `syntax` (TOML, as far as it can be read), `table` and `raw` (keys and their types), and then
+//! through one file per section (defaults and meanings). All of them note problems in one `source`, and go on with a
+//! stand-in, so that one look tells everything.
 
+mod actions;
+mod admin;
+mod answer;
+mod apps;
+mod headers;
+mod identity;
+mod log;
 pub mod plan;
+mod problems;
+mod raw;
+mod refusals;
+mod routes;
+mod secret;
+mod server;
+mod sessions;
+mod source;
+mod spelling;
+mod surroundings;
+mod syntax;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod units;
+mod upstreams;
+mod wechat;
+
+use std::path::Path;
+
+pub use problems::Problems;
+pub use surroundings::Surroundings;
+
+use actions::Scope;
+use plan::Plan;
+use raw::RawConfig;
+use source::Source;
+use syntax::Syntax;
+use table::Table;
+
+/// Reads the config in `file`.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, and everything it points at that cannot be had.
+pub fn load(file: &Path, surroundings: &Surroundings) -> Result<Plan, Problems> {
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|error| Problems::unreadable(&name, &error))?;
+    let text = String::from_utf8(bytes).map_err(|error| Problems::not_utf8(&name, &error))?;
+    read(&name, &text, surroundings)
+}
+
+/// Reads a config that is at hand; `name` is the file that problems name, and that relative paths start from.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, and everything it points at that cannot be had.
+pub fn read(name: &str, text: &str, surroundings: &Surroundings) -> Result<Plan, Problems> {
+    let text = text.trim_start_matches('\u{feff}');
+    let syntax = Syntax::read(text);
+    let source = Source::new(name, text, &syntax);
+    let raw = Table::file(&source, syntax.table(), RawConfig::fields);
+    let plan = plan(raw, &source, surroundings);
+    source.into_problems().map_or(Ok(plan), Err)
+}
+
+/// What `raw` means; with stand-ins for what it does not say well, which `source` then knows.
+fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) -> Plan {
+    let app_names: Vec<_> = raw
+        .apps
+        .iter()
+        .map(|(name, _)| name.value.clone())
+        .collect();
+    let upstream_names: Vec<_> = raw
+        .upstreams
+        .iter()
+        .map(|(name, _)| name.value.clone())
+        .collect();
+    let server = server::plan(raw.server, source, surroundings);
+    let apps = apps::plan(raw.apps, source, surroundings);
+    let tokens = raw
+        .sessions
+        .as_ref()
+        .and_then(|sessions| sessions.token.clone());
+    let scope = Scope {
+        app_names: &app_names,
+        apps: &apps,
+        upstream_names: &upstream_names,
+    };
+    let (routes, route_table) = routes::plan(raw.routes, &scope, &server, source);
+    Plan {
+        admin: raw
+            .admin
+            .map(|raw| admin::plan(raw, &server.listen, source, surroundings)),
+        server,
+        wechat: wechat::plan(raw.wechat, source),
+        apps,
+        sessions: sessions::plan(raw.sessions, source),
+        identity: identity::plan(raw.identity, tokens.as_ref(), source),
+        upstreams: upstreams::plan(raw.upstreams, source, surroundings),
+        routes,
+        route_table,
+        refusals: refusals::plan(raw.refusals, source),
+        log: log::plan(raw.log, source),
+    }
+}

@@ -1,0 +1,163 @@
+//! What a route does: one of wxgate's own actions, or an upstream behind a guard. Knows no paths.
+
+use std::sync::Arc;
+
+use super::answer;
+use super::plan::{Action, AppPlan, Apps, Guard};
+use super::raw::{RawDeed, RawRule, Text, Texts};
+use super::source::{At, Place, Source};
+use crate::domain::identity::App;
+use crate::domain::template::Placeholder;
+
+/// What a route may refer to.
+pub(super) struct Scope<'a> {
+    /// The apps of the file, whether they could be had or not.
+    pub(super) app_names: &'a [String],
+    /// The apps that could be had.
+    pub(super) apps: &'a [AppPlan],
+    /// The upstreams of the file.
+    pub(super) upstream_names: &'a [String],
+}
+
+pub(super) fn plan(
+    mut raw: RawDeed<'_>,
+    rule: &RawRule,
+    scope: &Scope<'_>,
+    source: &Source<'_>,
+) -> Option<Action> {
+    match (raw.action.take(), raw.upstream.take()) {
+        (Some(action), None) => {
+            if let Some(methods) = &rule.methods {
+                let text = "an action takes GET and POST, and no other method; remove `methods`";
+                source.problem(methods.place, text);
+            }
+            answer_here(&action, raw, scope, source)
+        }
+        (None, Some(upstream)) => forward(&upstream, raw, scope, source),
+        (Some(_), Some(upstream)) => {
+            let text = "a route has either an `action` or an `upstream`; remove one of them";
+            source.problem(upstream.place, text);
+            None
+        }
+        (None, None) => {
+            let text = "this route does nothing; give it an `action` or an `upstream`";
+            source.missing(raw.place, text);
+            None
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Own {
+    Login,
+    Check,
+    Logout,
+}
+
+fn answer_here(
+    written: &Text,
+    raw: RawDeed<'_>,
+    scope: &Scope<'_>,
+    source: &Source<'_>,
+) -> Option<Action> {
+    if let Some(place) = raw.auth.map(|auth| auth.place) {
+        source.problem(
+            place,
+            "`auth` guards an upstream; remove it, or name an `upstream`",
+        );
+    }
+    let all = [
+        ("login", Own::Login),
+        ("check", Own::Check),
+        ("logout", Own::Logout),
+    ];
+    let own = source.choose(Some(written.clone()), "action", &all)?;
+    let response = |allowed| {
+        let shape = raw.response.as_ref()?;
+        answer::template(shape, allowed, source)
+    };
+    match own {
+        Own::Login => Some(Action::Login {
+            response: response(Placeholder::LOGIN),
+            app: login_app(raw.app, written.place, scope, source)?,
+        }),
+        Own::Check => Some(Action::Check {
+            response: response(Placeholder::CHECK),
+            apps: apps(raw.app, scope, source),
+        }),
+        Own::Logout => Some(Action::Logout {
+            response: response(Placeholder::LOGOUT),
+            apps: apps(raw.app, scope, source),
+        }),
+    }
+}
+
+fn forward(
+    written: &Text,
+    raw: RawDeed<'_>,
+    scope: &Scope<'_>,
+    source: &Source<'_>,
+) -> Option<Action> {
+    if let Some(place) = raw.response.map(|response| response.place) {
+        let text = "`response` shapes the answer of an action; an upstream answers for itself";
+        source.problem(place, text);
+    }
+    let guards = [
+        ("required", Guard::Required),
+        ("optional", Guard::Optional),
+        ("none", Guard::None),
+    ];
+    let guard = source.choose(raw.auth, "guard", &guards);
+    let apps = apps(raw.app, scope, source);
+    Some(Action::Forward {
+        upstream: source.find(written, "upstream", scope.upstream_names)?,
+        guard: guard.unwrap_or(Guard::Required),
+        apps,
+    })
+}
+
+/// The app of a login: the one that is named, or the only one.
+fn login_app(
+    written: Option<Texts>,
+    action: Place,
+    scope: &Scope<'_>,
+    source: &Source<'_>,
+) -> Option<Arc<App>> {
+    let index = match written {
+        Some(At { value, place }) => match value.as_slice() {
+            [only] => source.find(only, "app", scope.app_names)?,
+            [] => return None,
+            [_, _, ..] => {
+                source.problem(place, "a login is to one app; give each app a login route");
+                return None;
+            }
+        },
+        None => only_app(action, scope, source)?,
+    };
+    let found = scope.apps.iter().find(|plan| plan.app.index == index);
+    found.map(|plan| Arc::clone(&plan.app))
+}
+
+fn only_app(action: Place, scope: &Scope<'_>, source: &Source<'_>) -> Option<usize> {
+    match scope.app_names {
+        [_] => return Some(0),
+        [] => source.missing_table(
+            action,
+            "there is no app to log in to; add one as [apps.NAME]",
+        ),
+        [_, _, ..] => {
+            let names = scope.app_names.join("`, `");
+            let text = format!("`app` is missing in [[routes]]; this login is to one of `{names}`");
+            source.missing(action, text);
+        }
+    }
+    None
+}
+
+fn apps(written: Option<Texts>, scope: &Scope<'_>, source: &Source<'_>) -> Apps {
+    let Some(names) = written else {
+        return Apps::Any;
+    };
+    let index = |name| source.find(name, "app", scope.app_names);
+    Apps::Only(names.value.iter().filter_map(index).collect())
+}

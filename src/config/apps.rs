@@ -1,0 +1,38 @@
+//! `[apps.NAME]`: the mini-programs.
+
+use std::sync::Arc;
+
+use super::plan::AppPlan;
+use super::raw::{RawApp, Text};
+use super::secret;
+use super::source::Source;
+use super::surroundings::Surroundings;
+use crate::domain::identity::{App, WechatId};
+
+/// The apps that can be had; an index counts those that cannot, too.
+pub(super) fn plan(
+    raw: Vec<(Text, RawApp)>,
+    source: &Source<'_>,
+    surroundings: &Surroundings,
+) -> Vec<AppPlan> {
+    let plan = |(index, (name, raw)): (usize, (Text, RawApp))| {
+        let appid = source.accept(raw.appid, appid);
+        let secret = raw
+            .secret
+            .and_then(|raw| secret::resolve(raw, source, surroundings));
+        let (appid, secret) = appid.zip(secret)?;
+        let name = name.value;
+        let app = Arc::new(App { name, appid, index });
+        Some(AppPlan { app, secret })
+    };
+    raw.into_iter().enumerate().filter_map(plan).collect()
+}
+
+/// A text that is no appid.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no appid; write the one that WeChat shows, such as \"wx0123456789abcdef\"")]
+struct NoAppid(String);
+
+fn appid(text: &str) -> Result<WechatId, NoAppid> {
+    WechatId::parse(text).ok_or_else(|| NoAppid(text.to_owned()))
+}

@@ -1,0 +1,114 @@
+//! `[identity]`: the names under which backends get the identity.
+
+use http::HeaderName;
+
+use super::headers;
+use super::plan::IdentityPlan;
+use super::raw::{RawIdentity, Text, Texts};
+use super::sessions::DEFAULT_TOKEN;
+use super::source::{Place, Source};
+use crate::domain::token::TokenPlace;
+
+/// `tokens` are the places for a token, if the config names them.
+pub(super) fn plan(
+    raw: Option<RawIdentity>,
+    tokens: Option<&Texts>,
+    source: &Source<'_>,
+) -> IdentityPlan {
+    let raw = raw.unwrap_or_default();
+    let mut claims = token_claims(tokens);
+    let mut header = |key, written: Option<Text>, default| {
+        let place = written.as_ref().map(|text| text.place);
+        let name = match written {
+            None => HeaderName::from_static(default),
+            Some(text) if text.value.is_empty() => return None,
+            Some(text) => source.accept(text, header_name)?,
+        };
+        let claim = Claim::new(&name, format!("`{key}`"), place);
+        claim.check(&claims, source);
+        claims.push(claim);
+        Some(name)
+    };
+    IdentityPlan {
+        openid: header("openid", raw.openid, "x-openid"),
+        unionid: header("unionid", raw.unionid, "x-unionid"),
+        appid: header("appid", raw.appid, "x-appid"),
+    }
+}
+
+/// Why a text is no header for an identity.
+#[derive(Debug, thiserror::Error)]
+enum NoHeader {
+    #[error("`{0}` is no header name; write one such as \"X-OpenId\", or \"\" for none")]
+    Form(String),
+    #[error(
+        "`{0}` is a header that HTTP or wxgate itself needs; use another, such as \"X-OpenId\""
+    )]
+    Reserved(String),
+}
+
+fn header_name(text: &str) -> Result<HeaderName, NoHeader> {
+    let name = text.parse().map_err(|_| NoHeader::Form(text.to_owned()))?;
+    if headers::is_reserved(&name) {
+        return Err(NoHeader::Reserved(text.to_owned()));
+    }
+    Ok(name)
+}
+
+/// A header name that has a meaning; a default one has no place.
+struct Claim {
+    name: HeaderName,
+    meaning: String,
+    place: Option<Place>,
+}
+
+impl Claim {
+    fn new(name: &HeaderName, meaning: String, place: Option<Place>) -> Self {
+        let name = name.clone();
+        Self {
+            name,
+            meaning,
+            place,
+        }
+    }
+
+    /// Notes that the name has another meaning already, at the one of the two that is written.
+    fn check(&self, others: &[Self], source: &Source<'_>) {
+        let name = headers::folded(&self.name);
+        let taken = others
+            .iter()
+            .find(|other| headers::folded(&other.name) == name);
+        if let Some(taken) = taken
+            && let Some(place) = self.place.or(taken.place)
+        {
+            let (one, other) = (&taken.meaning, &self.meaning);
+            let name = &self.name;
+            let text =
+                format!("`{name}` would stand for both {one} and {other}; rename one of them");
+            source.problem(place, text);
+        }
+    }
+}
+
+fn token_claims(tokens: Option<&Texts>) -> Vec<Claim> {
+    let written = |texts: &Texts| {
+        let with_place = |text: &Text| claim_of_token(&text.value, Some(text.place));
+        texts.value.iter().filter_map(with_place).collect()
+    };
+    let default = || {
+        let without_place = |text: &&str| claim_of_token(text, None);
+        DEFAULT_TOKEN.iter().filter_map(without_place).collect()
+    };
+    tokens.map_or_else(default, written)
+}
+
+fn claim_of_token(text: &str, place: Option<Place>) -> Option<Claim> {
+    match TokenPlace::parse(text).ok()? {
+        TokenPlace::Header(name) => Some(Claim::new(&name, "the token".to_owned(), place)),
+        TokenPlace::Bearer
+        | TokenPlace::Query(_)
+        | TokenPlace::Cookie(_)
+        | TokenPlace::Form(_)
+        | TokenPlace::Json(_) => None,
+    }
+}

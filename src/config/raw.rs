@@ -1,0 +1,317 @@
+//! What is written: the sections of a config as its text has them, each value with its place. Knows the keys
+//! and their types, but neither defaults nor meanings.
+
+use toml::de::DeValue;
+
+use super::source::{At, Place};
+use super::table::Table;
+
+/// A text and its place.
+pub(super) type Text = At<String>;
+/// A list of texts, its place, and theirs.
+pub(super) type Texts = At<Vec<At<String>>>;
+/// A value of any type: the shape of an answer.
+pub(super) type Shape<'a> = At<DeValue<'a>>;
+
+pub(super) struct RawConfig<'a> {
+    pub(super) server: Option<RawServer>,
+    pub(super) admin: Option<RawAdmin>,
+    pub(super) wechat: Option<RawWechat>,
+    pub(super) apps: Vec<(Text, RawApp)>,
+    pub(super) sessions: Option<RawSessions<'a>>,
+    pub(super) identity: Option<RawIdentity>,
+    pub(super) upstreams: Vec<(Text, RawUpstream)>,
+    pub(super) routes: Vec<RawRoute<'a>>,
+    pub(super) refusals: Vec<(Text, RawRefusal<'a>)>,
+    pub(super) log: Option<RawLog>,
+}
+
+impl<'a> RawConfig<'a> {
+    pub(super) fn fields(file: &mut Table<'a>) -> Self {
+        Self {
+            server: file.table("server", RawServer::fields),
+            admin: file.table("admin", RawAdmin::fields),
+            wechat: file.table("wechat", RawWechat::fields),
+            apps: file.named("apps", RawApp::fields),
+            sessions: file.table("sessions", RawSessions::fields),
+            identity: file.table("identity", RawIdentity::fields),
+            upstreams: file.named("upstreams", RawUpstream::fields),
+            routes: file.tables("routes", RawRoute::fields),
+            refusals: file.named("refusals", RawRefusal::fields),
+            log: file.table("log", RawLog::fields),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RawServer {
+    pub(super) listen: Option<Texts>,
+    pub(super) workers: Option<At<u64>>,
+    pub(super) trusted_proxies: Option<Texts>,
+    pub(super) max_connections: Option<At<u64>>,
+    pub(super) header_timeout: Option<Text>,
+    pub(super) idle_timeout: Option<Text>,
+    pub(super) max_header_bytes: Option<Text>,
+    pub(super) max_body: Option<Text>,
+    pub(super) drain_timeout: Option<Text>,
+    pub(super) tls: Option<RawTls>,
+}
+
+impl RawServer {
+    fn fields(server: &mut Table<'_>) -> Self {
+        Self {
+            listen: server.one_or_more("listen"),
+            workers: server.number("workers", 1),
+            trusted_proxies: server.texts("trusted_proxies"),
+            max_connections: server.number("max_connections", 1),
+            header_timeout: server.text("header_timeout"),
+            idle_timeout: server.text("idle_timeout"),
+            max_header_bytes: server.text("max_header_bytes"),
+            max_body: server.text("max_body"),
+            drain_timeout: server.text("drain_timeout"),
+            tls: server.table("tls", RawTls::fields),
+        }
+    }
+}
+
+pub(super) struct RawTls {
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+}
+
+impl RawTls {
+    fn fields(tls: &mut Table<'_>) -> Self {
+        Self {
+            cert: tls.needed("cert", Table::text),
+            key: tls.needed("key", Table::text),
+        }
+    }
+}
+
+pub(super) struct RawAdmin {
+    pub(super) place: Place,
+    pub(super) listen: Option<Text>,
+    pub(super) token: Option<RawSecret>,
+}
+
+impl RawAdmin {
+    fn fields(admin: &mut Table<'_>) -> Self {
+        Self {
+            place: admin.place(),
+            listen: admin.text("listen"),
+            token: RawSecret::take(admin, "token"),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RawWechat {
+    pub(super) base_url: Option<Text>,
+    pub(super) timeout: Option<Text>,
+    pub(super) deadline: Option<Text>,
+}
+
+impl RawWechat {
+    fn fields(wechat: &mut Table<'_>) -> Self {
+        Self {
+            base_url: wechat.text("base_url"),
+            timeout: wechat.text("timeout"),
+            deadline: wechat.text("deadline"),
+        }
+    }
+}
+
+pub(super) struct RawApp {
+    pub(super) appid: Option<Text>,
+    pub(super) secret: Option<RawSecret>,
+}
+
+impl RawApp {
+    fn fields(app: &mut Table<'_>) -> Self {
+        Self {
+            appid: app.needed("appid", Table::text),
+            secret: app.needed("secret", RawSecret::take),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RawSessions<'a> {
+    pub(super) store: Option<Shape<'a>>,
+    pub(super) lifetime: Option<Text>,
+    pub(super) idle: Option<Text>,
+    pub(super) capacity: Option<At<u64>>,
+    pub(super) token: Option<Texts>,
+    pub(super) login_replay: Option<Text>,
+}
+
+impl<'a> RawSessions<'a> {
+    fn fields(sessions: &mut Table<'a>) -> Self {
+        Self {
+            store: sessions.any("store"),
+            lifetime: sessions.text("lifetime"),
+            idle: sessions.text("idle"),
+            capacity: sessions.number("capacity", 1),
+            token: sessions.some_texts("token"),
+            login_replay: sessions.text("login_replay"),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RawIdentity {
+    pub(super) openid: Option<Text>,
+    pub(super) unionid: Option<Text>,
+    pub(super) appid: Option<Text>,
+}
+
+impl RawIdentity {
+    fn fields(identity: &mut Table<'_>) -> Self {
+        Self {
+            openid: identity.text("openid"),
+            unionid: identity.text("unionid"),
+            appid: identity.text("appid"),
+        }
+    }
+}
+
+pub(super) struct RawUpstream {
+    pub(super) servers: Option<Texts>,
+    pub(super) connect_timeout: Option<Text>,
+    pub(super) timeout: Option<Text>,
+}
+
+impl RawUpstream {
+    fn fields(upstream: &mut Table<'_>) -> Self {
+        Self {
+            servers: upstream.needed("servers", Table::some_texts),
+            connect_timeout: upstream.text("connect_timeout"),
+            timeout: upstream.text("timeout"),
+        }
+    }
+}
+
+pub(super) struct RawRoute<'a> {
+    pub(super) rule: RawRule,
+    pub(super) deed: RawDeed<'a>,
+    pub(super) max_body: Option<Text>,
+    pub(super) refusals: Vec<(Text, RawRefusal<'a>)>,
+}
+
+impl<'a> RawRoute<'a> {
+    fn fields(route: &mut Table<'a>) -> Self {
+        Self {
+            rule: RawRule::fields(route),
+            deed: RawDeed::fields(route),
+            max_body: route.text("max_body"),
+            refusals: route.named("refusals", RawRefusal::fields),
+        }
+    }
+}
+
+/// What a route asks of a request.
+pub(super) struct RawRule {
+    pub(super) path: Option<Text>,
+    pub(super) methods: Option<Texts>,
+    pub(super) hosts: Option<Texts>,
+}
+
+impl RawRule {
+    fn fields(route: &mut Table<'_>) -> Self {
+        Self {
+            path: route.needed("path", Table::text),
+            methods: route.some_texts("methods"),
+            hosts: route.some_texts("hosts"),
+        }
+    }
+}
+
+/// What a route does with a request.
+pub(super) struct RawDeed<'a> {
+    /// The place of the route.
+    pub(super) place: Place,
+    pub(super) action: Option<Text>,
+    pub(super) response: Option<Shape<'a>>,
+    pub(super) upstream: Option<Text>,
+    pub(super) auth: Option<Text>,
+    pub(super) app: Option<Texts>,
+}
+
+impl<'a> RawDeed<'a> {
+    fn fields(route: &mut Table<'a>) -> Self {
+        Self {
+            place: route.place(),
+            action: route.text("action"),
+            response: route.any("response"),
+            upstream: route.text("upstream"),
+            auth: route.text("auth"),
+            app: route.one_or_more("app"),
+        }
+    }
+}
+
+pub(super) struct RawRefusal<'a> {
+    pub(super) place: Place,
+    pub(super) status: Option<At<u64>>,
+    pub(super) body: Option<Shape<'a>>,
+}
+
+impl<'a> RawRefusal<'a> {
+    fn fields(refusal: &mut Table<'a>) -> Self {
+        Self {
+            place: refusal.place(),
+            status: refusal.number("status", 0),
+            body: refusal.any("body"),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RawLog {
+    pub(super) format: Option<Text>,
+    pub(super) level: Option<Text>,
+}
+
+impl RawLog {
+    fn fields(log: &mut Table<'_>) -> Self {
+        Self {
+            format: log.text("format"),
+            level: log.text("level"),
+        }
+    }
+}
+
+/// Where a secret lies; it never lies in the config itself.
+pub(super) enum RawSecret {
+    Env(Text),
+    File(Text),
+    Credential(Text),
+}
+
+impl RawSecret {
+    /// Takes the secret that `table` has for `key`.
+    pub(super) fn take(table: &mut Table<'_>, key: &'static str) -> Option<Self> {
+        let written = table.any(key)?;
+        if let DeValue::String(_) = written.value {
+            table.problem(written.place, NO_PLAIN_SECRET);
+            return None;
+        }
+        table.open(key, written, Self::fields)?
+    }
+
+    fn fields(secret: &mut Table<'_>) -> Option<Self> {
+        let has_one_key = secret.len() == 1;
+        let env = secret.text("env").map(Self::Env);
+        let file = secret.text("file").map(Self::File);
+        let credential = secret.text("credential").map(Self::Credential);
+        if has_one_key {
+            return env.or(file).or(credential);
+        }
+        let text = "a secret lies in exactly one place: `env`, `file` or `credential`";
+        secret.problem(secret.place(), text);
+        None
+    }
+}
+
+const NO_PLAIN_SECRET: &str = "a secret does not stand in the config, which many may read; write \
+    { env = \"NAME\" }, { file = \"PATH\" } or { credential = \"NAME\" }";

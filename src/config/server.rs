@@ -1,0 +1,103 @@
+//! `[server]`: the public listener and its limits.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::plan::{ListenPlan, ServerPlan};
+use super::raw::{RawServer, RawTls};
+use super::source::{At, Source};
+use super::surroundings::Surroundings;
+use super::tls;
+use super::units::{UnitError, duration, size};
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+pub(super) fn plan(
+    raw: Option<RawServer>,
+    source: &Source<'_>,
+    surroundings: &Surroundings,
+) -> ServerPlan {
+    let raw = raw.unwrap_or_default();
+    let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
+    ServerPlan {
+        listen: match raw.listen {
+            Some(written) => source.accept_all(Some(written), listen),
+            None => vec![ListenPlan::Tcp(DEFAULT_LISTEN)],
+        },
+        workers: count(raw.workers, cores()),
+        trusted_proxies: source.accept_all(raw.trusted_proxies, network),
+        max_connections: count(raw.max_connections, 20_000),
+        header_timeout: timeout(raw.header_timeout, Duration::from_secs(10)),
+        idle_timeout: timeout(raw.idle_timeout, Duration::from_secs(75)),
+        max_header_bytes: source
+            .accept(raw.max_header_bytes, head_size)
+            .unwrap_or(32 << 10),
+        max_body: source.accept(raw.max_body, size).unwrap_or(10 << 20),
+        drain_timeout: timeout(raw.drain_timeout, Duration::from_secs(30)),
+        tls: raw
+            .tls
+            .and_then(|raw: RawTls| tls::plan(raw, source, surroundings))
+            .map(Arc::new),
+    }
+}
+
+/// A text that is no place to listen.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is no address to listen on; write \"127.0.0.1:8080\", \"[::]:8080\", \
+     \"unix:/run/wxgate/http.sock\" or \"systemd\""
+)]
+struct NoListen(String);
+
+fn listen(text: &str) -> Result<ListenPlan, NoListen> {
+    if text == "systemd" {
+        return Ok(ListenPlan::Systemd);
+    }
+    let no_listen = || NoListen(text.to_owned());
+    match text.strip_prefix("unix:") {
+        Some(path) if path.starts_with('/') => Ok(ListenPlan::Unix(PathBuf::from(path))),
+        Some(_) => Err(no_listen()),
+        None => text.parse().map(ListenPlan::Tcp).map_err(|_| no_listen()),
+    }
+}
+
+/// A text that is no network.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no network; write \"10.0.0.0/8\", or one address such as \"10.1.2.3\"")]
+struct NoNetwork(String);
+
+fn network(text: &str) -> Result<IpNet, NoNetwork> {
+    text.parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| NoNetwork(text.to_owned()))
+}
+
+/// Why a text is no limit for a request head.
+#[derive(Debug, thiserror::Error)]
+enum NoHeadSize {
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+    #[error("`{0}` is no room for a request head; write \"4KiB\" to \"256KiB\"")]
+    Range(String),
+}
+
+fn head_size(text: &str) -> Result<usize, NoHeadSize> {
+    match usize::try_from(size(text)?) {
+        Ok(bytes) if (4 << 10..=256 << 10).contains(&bytes) => Ok(bytes),
+        Ok(_) | Err(_) => Err(NoHeadSize::Range(text.to_owned())),
+    }
+}
+
+fn count(written: Option<At<u64>>, default: usize) -> usize {
+    written.map_or(default, |count| {
+        usize::try_from(count.value).unwrap_or(usize::MAX)
+    })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,110 @@
+//! `[sessions]`: how long sessions live, and where their tokens stand.
+
+use std::time::Duration;
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
+use toml::de::DeValue;
+
+use super::headers;
+use super::plan::SessionsPlan;
+use super::raw::{RawSessions, Shape, Text};
+use super::source::Source;
+use super::units::{UnitError, duration, duration_or_zero};
+use crate::domain::session::SessionLimits;
+use crate::domain::token::{TokenPlace, UnknownTokenPlace};
+
+pub(super) const DEFAULT_TOKEN: [&str; 2] = ["header:X-Skey", "bearer"];
+const WEEK: Duration = Duration::from_hours(7 * 24);
+const DAY: Duration = Duration::from_hours(24);
+
+pub(super) fn plan(raw: Option<RawSessions<'_>>, source: &Source<'_>) -> SessionsPlan {
+    let raw = raw.unwrap_or_default();
+    check_store(raw.store, source);
+    SessionsPlan {
+        limits: limits(raw.lifetime, raw.idle, source),
+        capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
+        token: match raw.token {
+            Some(written) => source.accept_all(Some(written), token),
+            None => DEFAULT_TOKEN
+                .iter()
+                .filter_map(|text| token(text).ok())
+                .collect(),
+        },
+        login_replay: source
+            .accept(raw.login_replay, duration_or_zero)
+            .unwrap_or(Duration::from_secs(10)),
+    }
+}
+
+fn check_store(store: Option<Shape<'_>>, source: &Source<'_>) {
+    let Some(store) = store else { return };
+    if let DeValue::Table(table) = &store.value
+        && table.contains_key("redis")
+    {
+        let text = "this version keeps sessions in memory only; write store = \"memory\"";
+        source.problem(store.place, text);
+    } else if store.value.as_str() != Some("memory") {
+        source.problem(
+            store.place,
+            "`store` is no place for sessions; write store = \"memory\"",
+        );
+    }
+}
+
+fn limits(lifetime: Option<Text>, idle: Option<Text>, source: &Source<'_>) -> SessionLimits {
+    let written = lifetime
+        .as_ref()
+        .map_or("7d".to_owned(), |text| text.value.clone());
+    // A lifetime that could not be read is no measure for the idle time.
+    let otherwise = if lifetime.is_some() {
+        Duration::MAX
+    } else {
+        WEEK
+    };
+    let lifetime = source.accept(lifetime, duration).unwrap_or(otherwise);
+    let idle = source.accept(idle, |text| within(text, lifetime, &written));
+    SessionLimits {
+        lifetime,
+        idle: idle.unwrap_or(DAY.min(lifetime)),
+    }
+}
+
+/// Why a text is no idle time.
+#[derive(Debug, thiserror::Error)]
+enum NoIdle {
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+    #[error("`{idle}` exceeds `lifetime`, which is \"{lifetime}\"; write at most that")]
+    TooLong { idle: String, lifetime: String },
+}
+
+fn within(text: &str, lifetime: Duration, written: &str) -> Result<Duration, NoIdle> {
+    let idle = duration(text)?;
+    if idle > lifetime {
+        return Err(NoIdle::TooLong {
+            idle: text.to_owned(),
+            lifetime: written.to_owned(),
+        });
+    }
+    Ok(idle)
+}
+
+/// Why a text is no place for a token.
+#[derive(Debug, thiserror::Error)]
+enum NoToken {
+    #[error(transparent)]
+    Unknown(#[from] UnknownTokenPlace),
+    #[error("`{0}` is a header that HTTP or wxgate itself needs; use another, such as \"X-Skey\"")]
+    Reserved(HeaderName),
+}
+
+fn token(text: &str) -> Result<TokenPlace, NoToken> {
+    let place = TokenPlace::parse(text)?;
+    match place {
+        TokenPlace::Header(name) if name != AUTHORIZATION && headers::is_reserved(&name) => {
+            Err(NoToken::Reserved(name))
+        }
+        place => Ok(place),
+    }
+}

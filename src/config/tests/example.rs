@@ -1,0 +1,119 @@
+//! The `gateway.toml` that is shipped.
+
+use super::{plan, problems};
+
+const EXAMPLE: &str = include_str!("../../../gateway.toml");
+
+/// The example with every key that it comments out: a `#` with no space behind it.
+fn with_every_key() -> String {
+    let lines = EXAMPLE.lines().map(|line| match line.strip_prefix('#') {
+        Some(key) if !key.starts_with(' ') => key,
+        Some(_) | None => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_is_a_config() {
+    let plan = plan(EXAMPLE);
+    let labels: Vec<_> = plan
+        .routes
+        .iter()
+        .map(|route| route.label.as_str())
+        .collect();
+    assert_eq!(labels, ["/wx/login", "/static/*", "/*"]);
+    assert_eq!(plan.apps[0].secret.reveal(), "shop-secret");
+    assert_eq!(plan.admin.unwrap().token.unwrap().reveal(), "admin-token");
+}
+
+#[test]
+fn every_key_that_the_example_comments_out_is_known_and_in_order() {
+    let text = with_every_key();
+    assert!(text.lines().count() > 60 && text != EXAMPLE);
+    let line = text
+        .lines()
+        .position(|line| line.starts_with("tls"))
+        .unwrap()
+        + 1;
+    let missing = "No such file or directory (os error 2)";
+    assert_eq!(
+        problems(&text),
+        [
+            format!("{line}:16: cannot read `/etc/wxgate/tls.crt`: {missing}"),
+            format!("{line}:45: cannot read `/etc/wxgate/tls.key`: {missing}"),
+        ]
+    );
+}
+
+#[test]
+fn what_the_example_comments_out_is_the_default() {
+    let explicit = with_every_key();
+    let is_choice = |line: &&str| {
+        [
+            "workers",
+            "tls",
+            "app ",
+            "response",
+            "methods",
+            "hosts",
+            "refusals",
+            "session_invalid",
+            "level",
+        ]
+        .iter()
+        .any(|key| line.starts_with(key))
+    };
+    let defaults: Vec<_> = explicit.lines().filter(|line| !is_choice(line)).collect();
+    let (explicit, implicit) = (plan(&defaults.join("\n")), plan(EXAMPLE));
+    assert_eq!(format!("{explicit:?}"), format!("{implicit:?}"));
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    let text = with_every_key();
+    for key in [
+        "listen",
+        "workers",
+        "trusted_proxies",
+        "max_connections",
+        "header_timeout",
+        "idle_timeout",
+        "max_header_bytes",
+        "max_body",
+        "drain_timeout",
+        "tls",
+        "token",
+        "base_url",
+        "timeout",
+        "deadline",
+        "appid",
+        "secret",
+        "store",
+        "lifetime",
+        "idle",
+        "capacity",
+        "login_replay",
+        "openid",
+        "unionid",
+        "servers",
+        "connect_timeout",
+        "path",
+        "action",
+        "app",
+        "response",
+        "upstream",
+        "auth",
+        "methods",
+        "hosts",
+        "refusals",
+        "session_invalid",
+        "format",
+        "level",
+    ] {
+        assert!(
+            text.lines()
+                .any(|line| line.starts_with(&format!("{key} ="))),
+            "{key}"
+        );
+    }
+}

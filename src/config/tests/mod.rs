@@ -1,0 +1,74 @@
+//! What configs mean, and what is said of those that mean nothing.
+
+mod example;
+mod meanings;
+mod problems;
+mod secrets;
+mod tls;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::plan::Plan;
+use super::{Surroundings, read};
+use crate::domain::clock::Timestamp;
+
+/// A world with two secrets, in which every name resolves but `nowhere.example`, at the start of 2026.
+fn surroundings() -> Surroundings {
+    let variables = [
+        ("SHOP_SECRET", "shop-secret"),
+        ("WXGATE_ADMIN_TOKEN", "admin-token"),
+        ("EMPTY", ""),
+    ];
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Surroundings {
+        variables: HashMap::from(variables.map(owned)),
+        look_up: |host, _| match host {
+            "nowhere.example" => Err(io::Error::other("no such name")),
+            _ => Ok(()),
+        },
+        now: Timestamp::from_millis(1_767_225_600_000),
+    }
+}
+
+fn plan(text: &str) -> Plan {
+    read("gateway.toml", text, &surroundings()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The problems of a config, one line each, less the name of the file.
+fn problems(text: &str) -> Vec<String> {
+    let problems = read("gateway.toml", text, &surroundings()).expect_err(text);
+    let lines = problems.to_string();
+    let line = |line: &str| line.strip_prefix("gateway.toml:").unwrap().to_owned();
+    lines.lines().map(line).collect()
+}
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(test: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("wxgate-config-{test}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}

@@ -1,0 +1,2 @@
+//! Configs that mean nothing, and what is said of them.
+use super::problems;
