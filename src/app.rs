@@ -56,7 +56,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let control = control_runtime().context("the control runtime does not start")?;
     let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
     let sockets = listener::bind(&plan.server.listen, plan.server.workers)?;
-    let addresses = shares
+    let addresses = sockets
         .iter()
         .take(1)
         .flatten()

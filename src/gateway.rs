@@ -82,8 +82,7 @@ impl Gateway {
     ) -> Result<Response<AnswerBody>, Refusal> {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
-        let path = RequestPath::parse(uri.path())
-            .map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let path = RequestPath::parse(uri.path())?;
         let route = self.route(&path, host, &head, visit)?;
         let body = Inbound::new(body, route.max_body)?;
         match &route.action {
@@ -134,20 +133,12 @@ impl Gateway {
         head: &Parts,
         visit: &mut Visit,
     ) -> Result<&RoutePlan, Refusal> {
-        let not_found = || Refusal::new(RefusalCode::RouteNotFound, "no route has this path");
         let plan = &self.shared.plan;
-        let index = plan
-            .route_table
-            .find(path, host.name(), &head.method)
-            .map_err(|none| match none {
-                NoRoute::NotFound => not_found(),
-                NoRoute::Method(allowed) => Refusal::method_not_allowed(allowed),
-                NoRoute::Ambiguous => Refusal::bad_request(
-                    "without its parameters the path falls under another route",
-                ),
-            })?;
+        let index = plan.route_table.find(path, host.name(), &head.method)?;
         visit.route = Some(index);
-        plan.routes.get(index).ok_or_else(not_found)
+        plan.routes
+            .get(index)
+            .ok_or_else(|| NoRoute::NotFound.into())
     }
 
     async fn forward(
@@ -168,8 +159,7 @@ impl Gateway {
             request_id: &visit.request_id,
             identity: session.as_ref().map(|session| &session.identity),
         });
-        let sealed = sealed.map_err(|error| Refusal::bad_request(error.to_string()))?;
-        let sending = self.upstreams.send(upstream, sealed);
+        let sending = self.upstreams.send(upstream, sealed?);
         let answer = visit.time_upstream(sending).await?;
         Ok(answer.map(AnswerBody::upstream))
     }

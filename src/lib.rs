@@ -3,11 +3,14 @@
 pub mod admin;
 pub mod app;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod endpoints;
+pub mod explain;
 pub mod gateway;
 pub mod listener;
 pub mod metrics;
+pub mod service;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;

@@ -14,6 +14,7 @@ use crate::domain::peer::Peer;
 use crate::domain::token::TokenPlace;
 use crate::wire::body::Inbound;
 use crate::wire::headers::{ManagedNames, strip_expect, strip_hop_by_hop};
+use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
 
@@ -41,6 +42,12 @@ struct Head {
 #[derive(Debug, thiserror::Error)]
 #[error("the target cannot be sent on")]
 pub struct Unsealable;
+
+impl From<Unsealable> for Refusal {
+    fn from(error: Unsealable) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
 
 /// What is to be sent, and on whose behalf.
 #[derive(Debug)]

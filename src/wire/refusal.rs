@@ -9,7 +9,9 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::request_id::RequestId;
+use crate::domain::path::PathError;
 use crate::domain::refusal::RefusalCode;
+use crate::domain::route::NoRoute;
 use crate::domain::template::{Placeholder, Template};
 
 /// Why a request is refused: a code for the client, and a reason for the operator's log alone.
@@ -103,6 +105,27 @@ impl Refusal {
             | Placeholder::OpenId
             | Placeholder::UnionId
             | Placeholder::Null => Value::Null,
+        }
+    }
+}
+
+impl From<PathError> for Refusal {
+    fn from(error: PathError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<NoRoute> for Refusal {
+    fn from(none: NoRoute) -> Self {
+        match none {
+            NoRoute::NotFound => Self::new(
+                RefusalCode::RouteNotFound,
+                "no route has this path and host",
+            ),
+            NoRoute::Method(allowed) => Self::method_not_allowed(allowed),
+            NoRoute::Ambiguous => {
+                Self::bad_request("without its parameters the path falls under another route")
+            }
         }
     }
 }

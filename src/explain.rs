@@ -1,0 +1,175 @@
+//! What the gateway would do with a request, told instead of done. Knows the rules, and asks nobody.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderName};
+use http::{HeaderValue, Method, Request, Uri};
+
+use crate::config::plan::{Action, Apps, Guard, Plan, RoutePlan};
+use crate::domain::identity::{App, Identity, WechatId};
+use crate::domain::path::RequestPath;
+use crate::domain::peer::{Peer, Scheme};
+use crate::domain::route::NoRoute;
+use crate::upstream::{Outbound, Sealer};
+use crate::wire::body::Inbound;
+use crate::wire::head;
+use crate::wire::refusal::Refusal;
+use crate::wire::request_id::RequestId;
+
+/// A request that nobody made.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Its method.
+    pub method: Method,
+    /// Its address: `http://host/path?query`, or just `/path?query`.
+    pub uri: Uri,
+    /// Its headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The host of a question that names none.
+const SOME_HOST: &str = "localhost";
+/// What stands for the user of whichever session comes with the request.
+const SOME_USER: &str = "OPENID-OF-THE-SESSION";
+/// The same across apps.
+const SOME_UNION_USER: &str = "UNIONID-OF-THE-SESSION";
+
+/// Tells which route `question` falls under and what would be forwarded, in lines for people.
+///
+/// # Errors
+///
+/// The refusal that it would get before any session is looked at.
+pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
+    let head = question.into_head();
+    let host = head::check(&head)?;
+    let uri = head.uri.clone();
+    let path = RequestPath::parse(uri.path())?;
+    let route = route(plan, &path, host.name(), &head.method)?;
+    let mut told = format!("route     {}\n", route.label);
+    match &route.action {
+        Action::Login { app, .. } => line(&mut told, "action", &format!("login to {}", app.name)),
+        Action::Check { .. } => line(&mut told, "action", "check of a session"),
+        Action::Logout { .. } => line(&mut told, "action", "logout"),
+        Action::Forward {
+            upstream,
+            guard,
+            apps,
+        } => {
+            line(&mut told, "guard", guard_in_words(*guard));
+            line(&mut told, "sessions", &apps_in_words(apps, plan));
+            if let Some(upstream) = plan.upstreams.get(*upstream) {
+                let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
+                line(
+                    &mut told,
+                    "upstream",
+                    &format!("{} ({})", upstream.name, servers.join(", ")),
+                );
+            }
+            let identity = (*guard != Guard::None)
+                .then(|| some_identity(plan, apps))
+                .flatten();
+            told.push_str(&forwarded(plan, head, &path, identity.as_ref())?);
+        }
+    }
+    Ok(told)
+}
+
+impl Question {
+    fn into_head(self) -> http::request::Parts {
+        let host = self
+            .uri
+            .authority()
+            .map_or(SOME_HOST, |authority| authority.as_str());
+        let host = HeaderValue::from_str(host).ok();
+        let mut head = Request::new(()).into_parts().0;
+        head.method = self.method;
+        head.uri = self.uri;
+        head.headers.extend(host.map(|host| (HOST, host)));
+        for (name, value) in self.headers {
+            if name == HOST {
+                head.headers.insert(name, value);
+            } else {
+                head.headers.append(name, value);
+            }
+        }
+        head
+    }
+}
+
+fn route<'a>(
+    plan: &'a Plan,
+    path: &RequestPath<'_>,
+    host: &str,
+    method: &Method,
+) -> Result<&'a RoutePlan, Refusal> {
+    let found = plan.route_table.find(path, host, method)?;
+    plan.routes
+        .get(found)
+        .ok_or_else(|| Refusal::from(NoRoute::NotFound))
+}
+
+fn forwarded(
+    plan: &Plan,
+    head: http::request::Parts,
+    path: &RequestPath<'_>,
+    identity: Option<&Identity>,
+) -> Result<String, Refusal> {
+    let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
+    let peer = Peer::new(None, Scheme::Http, &[]);
+    let body = Inbound::Whole(Bytes::new());
+    let request_id = RequestId::generate();
+    let outbound = Outbound {
+        head,
+        path,
+        body,
+        peer: &peer,
+        request_id: &request_id,
+        identity,
+    };
+    let request = sealer.seal(outbound)?;
+    let (method, uri, headers) = request.shown();
+    let mut told = format!("forwarded {method} {uri} HTTP/1.1\n");
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let _ = writeln!(told, "          {name}: {value}");
+    }
+    Ok(told)
+}
+
+fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {
+    let app: Option<&Arc<App>> = plan
+        .apps
+        .iter()
+        .map(|plan| &plan.app)
+        .find(|app| apps.include(app));
+    Some(Identity {
+        app: Arc::clone(app?),
+        openid: WechatId::parse(SOME_USER)?,
+        unionid: WechatId::parse(SOME_UNION_USER),
+    })
+}
+
+fn guard_in_words(guard: Guard) -> &'static str {
+    match guard {
+        Guard::Required => "required: without a session the request is refused",
+        Guard::Optional => "optional: without a session the request goes on without an identity",
+        Guard::None => "none: every request goes on, without an identity",
+    }
+}
+
+fn apps_in_words(apps: &Apps, plan: &Plan) -> String {
+    match apps {
+        Apps::Any => "of every app".to_owned(),
+        Apps::Only(_) => {
+            let taken = plan.apps.iter().filter(|plan| apps.include(&plan.app));
+            let names: Vec<_> = taken.map(|plan| plan.app.name.as_str()).collect();
+            format!("of {}", names.join(", "))
+        }
+    }
+}
+
+fn line(told: &mut String, word: &str, meaning: &str) {
+    let _ = writeln!(told, "{word:<9} {meaning}");
+}
