@@ -14,6 +14,9 @@ pub(super) struct Syntax {
     readable: String,
 }
 
+/// How many parts are left out before the whole text is given up: it is something else than a config.
+const MOST_LOST: usize = 100;
+
 /// Offsets and sentences.
 type Errors = Vec<(usize, String)>;
 
@@ -41,7 +44,9 @@ impl Syntax {
 
     /// Leaves out what is to blame for the first of `errors`, or everything if that would not help.
     fn leave_out(&mut self, errors: Errors) {
-        if let Some((readable, range)) = without_first(&self.readable, &errors) {
+        if self.lost.len() < MOST_LOST
+            && let Some((readable, range)) = without_first(&self.readable, &errors)
+        {
             self.errors.extend(errors.into_iter().take(1));
             self.lost.push(range);
             self.readable = readable;
@@ -79,7 +84,7 @@ fn without_first(text: &str, errors: &Errors) -> Option<(String, Range<usize>)> 
 }
 
 /// The line that holds the byte at `offset`, with its line break.
-fn line_at(text: &str, offset: usize) -> Range<usize> {
+pub(super) fn line_at(text: &str, offset: usize) -> Range<usize> {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let end = after
