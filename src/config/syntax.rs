@@ -70,17 +70,22 @@ fn errors_of(text: &str) -> Errors {
     errors
 }
 
-/// The text without the part that is to blame for the first error, unless leaving it out does not help.
+/// The text without the part that is to blame for the first error, unless an error stays there.
+///
+/// It is the part without which reading comes farthest; how many errors are left says less, since one may hide others.
 fn without_first(text: &str, errors: &Errors) -> Option<(String, Range<usize>)> {
     let offset = errors.first()?.0;
     let line = line_at(text, offset);
     let statement_before = statement_before(text, line.start)..line.start;
-    let attempts = [whole_table(text, line), statement_before].map(|range| {
+    let attempts = [statement_before, whole_table(text, line)].map(|range| {
         let less = blank(text, &range);
-        (errors_of(&less).len(), less, range)
+        let next = errors_of(&less)
+            .first()
+            .map_or(usize::MAX, |(next, _)| *next);
+        (next, less, range)
     });
-    let (left, less, range) = attempts.into_iter().min_by_key(|(left, ..)| *left)?;
-    (left < errors.len()).then_some((less, range))
+    let (next, less, range) = attempts.into_iter().max_by_key(|(next, ..)| *next)?;
+    (next > offset).then_some((less, range))
 }
 
 /// The line that holds the byte at `offset`, with its line break.

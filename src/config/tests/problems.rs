@@ -52,7 +52,7 @@ fn a_line_that_cannot_be_read_hides_nothing_but_itself() {
     let unquoted = "this is no TOML: string values must be quoted, expected literal string";
     let bracket = "this is no TOML: missing comma between array elements, expected `,`";
     let lists = "[sessions]\ntoken = [\"bearer\"\ncapacity = 0\n[log]\nlevel = 3";
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         ("x = ", &[&format!("1:5: {unquoted}")]),
         (
             "= 3\nlog = 3",
@@ -66,6 +66,14 @@ fn a_line_that_cannot_be_read_hides_nothing_but_itself() {
             &[
                 "2:7: this is no TOML: key with no value, expected `=`",
                 "3:11: `workers` must be at least 1",
+            ],
+        ),
+        (
+            "[server]\nlisten\n[log]\nformat = txt\nlevel = x",
+            &[
+                "2:7: this is no TOML: key with no value, expected `=`",
+                "4:10: this is no TOML: invalid boolean, expected `true`",
+                &format!("5:9: {unquoted}"),
             ],
         ),
         (

@@ -107,11 +107,11 @@ fn a_login_is_to_one_app() {
     check(&[
         (
             login,
-            "3:10: there is no app to log in to; add one as [apps.NAME]",
+            "1:1: there is no app to log in to; add one as [apps.NAME]",
         ),
         (
             &format!("{SHOP}\n{cafe}\n{login}"),
-            "5:10: `app` is missing in [[routes]]; this login is to one of `shop`, `cafe`",
+            "3:1: `app` is missing in [[routes]]; this login is to one of `shop`, `cafe`",
         ),
         (
             &format!("{SHOP}\n{cafe}\n{login}\napp = [\"shop\", \"cafe\"]"),
