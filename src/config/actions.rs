@@ -79,7 +79,7 @@ fn answer_here(
     match own {
         Own::Login => Some(Action::Login {
             response: response(Placeholder::LOGIN),
-            app: login_app(raw.app, written.place, scope, source)?,
+            app: login_app(raw.app, raw.place, scope, source)?,
         }),
         Own::Check => Some(Action::Check {
             response: response(Placeholder::CHECK),
@@ -119,7 +119,7 @@ fn forward(
 /// The app of a login: the one that is named, or the only one.
 fn login_app(
     written: Option<Texts>,
-    action: Place,
+    route: Place,
     scope: &Scope<'_>,
     source: &Source<'_>,
 ) -> Option<Arc<App>> {
@@ -132,23 +132,23 @@ fn login_app(
                 return None;
             }
         },
-        None => only_app(action, scope, source)?,
+        None => only_app(route, scope, source)?,
     };
     let found = scope.apps.iter().find(|plan| plan.app.index == index);
     found.map(|plan| Arc::clone(&plan.app))
 }
 
-fn only_app(action: Place, scope: &Scope<'_>, source: &Source<'_>) -> Option<usize> {
+fn only_app(route: Place, scope: &Scope<'_>, source: &Source<'_>) -> Option<usize> {
     match scope.app_names {
         [_] => return Some(0),
         [] => source.missing_table(
-            action,
+            route,
             "there is no app to log in to; add one as [apps.NAME]",
         ),
         [_, _, ..] => {
             let names = scope.app_names.join("`, `");
             let text = format!("`app` is missing in [[routes]]; this login is to one of `{names}`");
-            source.missing(action, text);
+            source.missing(route, text);
         }
     }
     None

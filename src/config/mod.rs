@@ -38,7 +38,7 @@ pub use surroundings::Surroundings;
 
 use actions::Scope;
 use plan::Plan;
-use raw::RawConfig;
+use raw::{RawConfig, Text};
 use source::Source;
 use syntax::Syntax;
 use table::Table;
@@ -71,22 +71,12 @@ pub fn read(name: &str, text: &str, surroundings: &Surroundings) -> Result<Plan,
 
 /// What `raw` means; with stand-ins for what it does not say well, which `source` then knows.
 fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) -> Plan {
-    let app_names: Vec<_> = raw
-        .apps
-        .iter()
-        .map(|(name, _)| name.value.clone())
-        .collect();
-    let upstream_names: Vec<_> = raw
-        .upstreams
-        .iter()
-        .map(|(name, _)| name.value.clone())
-        .collect();
+    let app_names = names(&raw.apps);
+    let upstream_names = names(&raw.upstreams);
     let server = server::plan(raw.server, source, surroundings);
     let apps = apps::plan(raw.apps, source, surroundings);
-    let tokens = raw
-        .sessions
-        .as_ref()
-        .and_then(|sessions| sessions.token.clone());
+    let sessions = raw.sessions.as_ref();
+    let tokens = sessions.and_then(|sessions| sessions.token.clone());
     let scope = Scope {
         app_names: &app_names,
         apps: &apps,
@@ -108,4 +98,8 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         refusals: refusals::plan(raw.refusals, source),
         log: log::plan(raw.log, source),
     }
+}
+
+fn names<T>(named: &[(Text, T)]) -> Vec<String> {
+    named.iter().map(|(name, _)| name.value.clone()).collect()
 }

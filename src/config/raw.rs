@@ -64,11 +64,11 @@ impl RawServer {
             workers: server.number("workers", 1),
             trusted_proxies: server.texts("trusted_proxies"),
             max_connections: server.number("max_connections", 1),
-            header_timeout: server.text("header_timeout"),
-            idle_timeout: server.text("idle_timeout"),
-            max_header_bytes: server.text("max_header_bytes"),
-            max_body: server.text("max_body"),
-            drain_timeout: server.text("drain_timeout"),
+            header_timeout: server.duration("header_timeout"),
+            idle_timeout: server.duration("idle_timeout"),
+            max_header_bytes: server.size("max_header_bytes"),
+            max_body: server.size("max_body"),
+            drain_timeout: server.duration("drain_timeout"),
             tls: server.table("tls", RawTls::fields),
         }
     }
@@ -115,8 +115,8 @@ impl RawWechat {
     fn fields(wechat: &mut Table<'_>) -> Self {
         Self {
             base_url: wechat.text("base_url"),
-            timeout: wechat.text("timeout"),
-            deadline: wechat.text("deadline"),
+            timeout: wechat.duration("timeout"),
+            deadline: wechat.duration("deadline"),
         }
     }
 }
@@ -149,11 +149,11 @@ impl<'a> RawSessions<'a> {
     fn fields(sessions: &mut Table<'a>) -> Self {
         Self {
             store: sessions.any("store"),
-            lifetime: sessions.text("lifetime"),
-            idle: sessions.text("idle"),
+            lifetime: sessions.duration("lifetime"),
+            idle: sessions.duration("idle"),
             capacity: sessions.number("capacity", 1),
             token: sessions.some_texts("token"),
-            login_replay: sessions.text("login_replay"),
+            login_replay: sessions.duration("login_replay"),
         }
     }
 }
@@ -185,8 +185,8 @@ impl RawUpstream {
     fn fields(upstream: &mut Table<'_>) -> Self {
         Self {
             servers: upstream.needed("servers", Table::some_texts),
-            connect_timeout: upstream.text("connect_timeout"),
-            timeout: upstream.text("timeout"),
+            connect_timeout: upstream.duration("connect_timeout"),
+            timeout: upstream.duration("timeout"),
         }
     }
 }
@@ -203,7 +203,7 @@ impl<'a> RawRoute<'a> {
         Self {
             rule: RawRule::fields(route),
             deed: RawDeed::fields(route),
-            max_body: route.text("max_body"),
+            max_body: route.size("max_body"),
             refusals: route.named("refusals", RawRefusal::fields),
         }
     }

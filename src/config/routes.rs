@@ -28,12 +28,8 @@ pub(super) fn plan(
     let (rules, deeds): (Vec<_>, Vec<_>) = raw.into_iter().map(read).unzip();
     let table = arrange(rules.iter().flatten(), source);
     let routes = rules.into_iter().zip(deeds);
-    (
-        routes
-            .filter_map(|(rule, deed)| deed.under(rule?))
-            .collect(),
-        table,
-    )
+    let routes = routes.filter_map(|(rule, deed)| deed.under(rule?));
+    (routes.collect(), table)
 }
 
 /// What a route does, as far as it makes sense.

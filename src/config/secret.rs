@@ -16,7 +16,11 @@ enum SecretError {
     #[error("{0} is empty")]
     Empty(String),
     #[error("cannot read `{path}`: {error}")]
-    Unreadable { path: String, error: io::Error },
+    Unreadable {
+        path: String,
+        #[source]
+        error: io::Error,
+    },
     #[error("there are no credentials; give the unit LoadCredential={0}:/path/of/the/secret")]
     NoCredentials(String),
     #[error("`{0}` is no name of a credential; write the one that LoadCredential= has")]

@@ -1,6 +1,6 @@
 //! `[server]`: the public listener and its limits.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::plan::{ListenPlan, ServerPlan};
-use super::raw::{RawServer, RawTls};
+use super::raw::RawServer;
 use super::source::{At, Source};
 use super::surroundings::Surroundings;
 use super::tls;
 use super::units::{UnitError, duration, size};
 
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 pub(super) fn plan(
     raw: Option<RawServer>,
@@ -40,7 +40,7 @@ pub(super) fn plan(
         drain_timeout: timeout(raw.drain_timeout, Duration::from_secs(30)),
         tls: raw
             .tls
-            .and_then(|raw: RawTls| tls::plan(raw, source, surroundings))
+            .and_then(|raw| tls::plan(raw, source, surroundings))
             .map(Arc::new),
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::problems::{Position, Problem, Problems};
 use super::spelling;
-use super::syntax::{Syntax, next_header};
+use super::syntax::{Syntax, line_at, next_header};
 
 /// A byte of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl<'a> Source<'a> {
             found: RefCell::default(),
         };
         for (offset, error) in &syntax.errors {
-            source.problem(Place(*offset), error);
+            source.problem(Place(*offset), format_args!("this is no TOML: {error}"));
         }
         source
     }
@@ -54,13 +54,13 @@ impl<'a> Source<'a> {
     pub(super) fn problem(&self, place: Place, text: impl Display) {
         self.found.borrow_mut().push(Problem {
             position: Some(self.position(place)),
-            text: text.to_string(),
+            text: in_one_line(&text.to_string()),
         });
     }
 
     /// Notes that something is missing in the table at `place`, unless it may be in a part that was left out.
     pub(super) fn missing(&self, place: Place, text: impl Display) {
-        let end = next_header(self.text, place.0 + 1);
+        let end = next_header(self.text, line_at(self.text, place.0).end);
         if !self
             .lost
             .iter()
@@ -169,4 +169,17 @@ impl<'a> Source<'a> {
     fn position(&self, place: Place) -> Position {
         Position::of(place.0, self.text)
     }
+}
+
+/// What a config quotes may have line breaks.
+fn in_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }

@@ -14,6 +14,9 @@ pub(super) struct Syntax {
     readable: String,
 }
 
+/// How many parts are left out before the whole text is given up: it is something else than a config.
+const MOST_LOST: usize = 100;
+
 /// Offsets and sentences.
 type Errors = Vec<(usize, String)>;
 
@@ -41,7 +44,9 @@ impl Syntax {
 
     /// Leaves out what is to blame for the first of `errors`, or everything if that would not help.
     fn leave_out(&mut self, errors: Errors) {
-        if let Some((readable, range)) = without_first(&self.readable, &errors) {
+        if self.lost.len() < MOST_LOST
+            && let Some((readable, range)) = without_first(&self.readable, &errors)
+        {
             self.errors.extend(errors.into_iter().take(1));
             self.lost.push(range);
             self.readable = readable;
@@ -65,21 +70,26 @@ fn errors_of(text: &str) -> Errors {
     errors
 }
 
-/// The text without the part that is to blame for the first error, unless leaving it out does not help.
+/// The text without the part that is to blame for the first error, unless an error stays there.
+///
+/// It is the part without which reading comes farthest; how many errors are left says less, since one may hide others.
 fn without_first(text: &str, errors: &Errors) -> Option<(String, Range<usize>)> {
     let offset = errors.first()?.0;
     let line = line_at(text, offset);
     let statement_before = statement_before(text, line.start)..line.start;
-    let attempts = [whole_table(text, line), statement_before].map(|range| {
+    let attempts = [statement_before, whole_table(text, line)].map(|range| {
         let less = blank(text, &range);
-        (errors_of(&less).len(), less, range)
+        let next = errors_of(&less)
+            .first()
+            .map_or(usize::MAX, |(next, _)| *next);
+        (next, less, range)
     });
-    let (left, less, range) = attempts.into_iter().min_by_key(|(left, ..)| *left)?;
-    (left < errors.len()).then_some((less, range))
+    let (next, less, range) = attempts.into_iter().max_by_key(|(next, ..)| *next)?;
+    (next > offset).then_some((less, range))
 }
 
 /// The line that holds the byte at `offset`, with its line break.
-fn line_at(text: &str, offset: usize) -> Range<usize> {
+pub(super) fn line_at(text: &str, offset: usize) -> Range<usize> {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let end = after

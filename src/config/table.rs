@@ -55,11 +55,17 @@ impl<'a> Table<'a> {
 
     /// A string.
     pub(super) fn text(&mut self, key: &'static str) -> Option<At<String>> {
-        let At { value, place } = self.any(key)?;
-        match value {
-            DeValue::String(text) => Some(place.at(text.into_owned())),
-            other => self.wrong(key, "a string", &other, place),
-        }
+        self.string(key, "a string")
+    }
+
+    /// A string that is to be a duration.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<At<String>> {
+        self.string(key, "a duration in quotes, such as \"90s\"")
+    }
+
+    /// A string that is to be a size.
+    pub(super) fn size(&mut self, key: &'static str) -> Option<At<String>> {
+        self.string(key, "a size in quotes, such as \"8MiB\"")
     }
 
     /// A whole number that is at least `least`.
@@ -68,14 +74,15 @@ impl<'a> Table<'a> {
         let DeValue::Integer(written) = value else {
             return self.wrong(key, "a whole number", &value, place);
         };
-        let number = i64::from_str_radix(written.as_str(), written.radix()).ok();
-        let number = number.and_then(|number| u64::try_from(number).ok());
-        let number = number.filter(|number| *number >= least);
+        let number = i64::from_str_radix(written.as_str(), written.radix());
+        let Ok(number) = number else {
+            let text = format!("`{key}` does not fit into 64 bits; write a smaller number");
+            self.source.problem(place, text);
+            return None;
+        };
+        let number = u64::try_from(number).ok().filter(|number| *number >= least);
         if number.is_none() {
-            let text = format!(
-                "`{key}` must be a whole number from {least} to {}",
-                i64::MAX
-            );
+            let text = format!("`{key}` must be at least {least}");
             self.source.problem(place, text);
         }
         number.map(|number| place.at(number))
@@ -207,6 +214,14 @@ impl<'a> Table<'a> {
         {
             let text = format!("`{key}` is empty; name at least one");
             self.source.problem(Place(written.span().start), text);
+        }
+    }
+
+    fn string(&mut self, key: &'static str, right: &str) -> Option<At<String>> {
+        let At { value, place } = self.any(key)?;
+        match value {
+            DeValue::String(text) => Some(place.at(text.into_owned())),
+            other => self.wrong(key, right, &other, place),
         }
     }
 

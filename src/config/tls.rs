@@ -22,9 +22,17 @@ use crate::domain::clock::Timestamp;
 #[derive(Debug, thiserror::Error)]
 enum TlsError {
     #[error("cannot read `{path}`: {error}")]
-    Unreadable { path: String, error: io::Error },
-    #[error("`{path}` is no PEM file: {error:?}")]
-    NoPem { path: String, error: pem::Error },
+    Unreadable {
+        path: String,
+        #[source]
+        error: io::Error,
+    },
+    #[error("`{path}` is no PEM file: {error}")]
+    NoPem {
+        path: String,
+        #[source]
+        error: pem::Error,
+    },
     #[error("`{0}` holds no certificate; it must have the whole chain in PEM, the server's first")]
     NoCertificate(String),
     #[error("`{0}` holds no private key; it must have one in PEM")]
@@ -36,7 +44,11 @@ enum TlsError {
     #[error("the certificate of `{path}` is not valid before {at}; is the clock right?")]
     TooEarly { path: String, at: ASN1Time },
     #[error("`{path}` does not fit the certificate: {error}")]
-    Mismatch { path: String, error: rustls::Error },
+    Mismatch {
+        path: String,
+        #[source]
+        error: rustls::Error,
+    },
 }
 
 pub(super) fn plan(

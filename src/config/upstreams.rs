@@ -37,7 +37,11 @@ enum NoServer {
     )]
     Tls(String),
     #[error("the name `{name}` does not resolve: {error}")]
-    Unresolved { name: String, error: io::Error },
+    Unresolved {
+        name: String,
+        #[source]
+        error: io::Error,
+    },
 }
 
 fn server(text: &str, surroundings: &Surroundings) -> Result<ServerAddress, NoServer> {

@@ -1,6 +1,7 @@
 //! The `gateway.toml` that is shipped.
 
 use super::{plan, problems};
+use crate::domain::route::RouteTable;
 
 const EXAMPLE: &str = include_str!("../../../gateway.toml");
 
@@ -64,8 +65,19 @@ fn what_the_example_comments_out_is_the_default() {
         .any(|key| line.starts_with(key))
     };
     let defaults: Vec<_> = explicit.lines().filter(|line| !is_choice(line)).collect();
-    let (explicit, implicit) = (plan(&defaults.join("\n")), plan(EXAMPLE));
-    assert_eq!(format!("{explicit:?}"), format!("{implicit:?}"));
+    // A table of routes is a hash map, which prints in any order; the routes stand beside it.
+    let meaning = |text: &str| {
+        let mut plan = plan(text);
+        plan.route_table = RouteTable::default();
+        format!("{plan:?}")
+    };
+    assert_eq!(
+        meaning(&defaults.join(
+            "
+"
+        )),
+        meaning(EXAMPLE)
+    );
 }
 
 #[test]

@@ -3,7 +3,9 @@
 mod example;
 mod meanings;
 mod problems;
+mod routes;
 mod secrets;
+mod sections;
 mod tls;
 
 use std::collections::HashMap;
@@ -43,6 +45,13 @@ fn problems(text: &str) -> Vec<String> {
     let lines = problems.to_string();
     let line = |line: &str| line.strip_prefix("gateway.toml:").unwrap().to_owned();
     lines.lines().map(line).collect()
+}
+
+/// Each config is said to have this one problem.
+fn check(cases: &[(&str, &str)]) {
+    for (text, problem) in cases {
+        assert_eq!(problems(text), [*problem], "\n{text}");
+    }
 }
 
 /// A directory that goes with the test.

@@ -80,4 +80,7 @@ fn a_pair_that_cannot_be_served_says_why() {
         check(&directory, broken, &key).unwrap_err(),
         "2:16: `cert` holds something that is no X.509 certificate"
     );
+    let torn = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+    let said = check(&directory, torn, &key).unwrap_err();
+    assert!(said.starts_with("2:16: `cert` is no PEM file: "), "{said}");
 }

@@ -1,0 +1,125 @@
+//! Routes that mean nothing, and what is said of them.
+
+use super::{check, problems};
+
+const SHOP: &str = "apps.shop = { appid = \"wx1\", secret = { env = \"SHOP_SECRET\" } }";
+const PHP: &str = "upstreams.php.servers = [\"http://10.0.0.1:9000\"]";
+
+/// Each route, with its header in line 3, is said to have this one problem.
+fn check_routes(cases: &[(&str, &str)]) {
+    for (route, problem) in cases {
+        let text = format!("{SHOP}\n{PHP}\n[[routes]]\n{route}");
+        assert_eq!(problems(&text), [*problem], "\n{text}");
+    }
+}
+
+#[test]
+fn a_route_has_a_path_and_one_thing_to_do() {
+    check_routes(&[
+        ("action = \"check\"", "3:1: `path` is missing in [[routes]]"),
+        (
+            "path = \"/\"",
+            "3:1: this route does nothing; give it an `action` or an `upstream`",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\naction = \"login\"",
+            "5:12: a route has either an `action` or an `upstream`; remove one of them",
+        ),
+        (
+            "path = \"/\"\naction = \"chek\"",
+            "5:10: `chek` is no action; did you mean `check`? There are `login`, `check` and `logout`",
+        ),
+        (
+            "path = \"/\"\naction = \"login\"\nauth = \"none\"",
+            "6:8: `auth` guards an upstream; remove it, or name an `upstream`",
+        ),
+        (
+            "path = \"/\"\naction = \"login\"\nmethods = [\"GET\"]",
+            "6:11: an action takes GET and POST, and no other method; remove `methods`",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\nresponse = 1",
+            "6:12: `response` shapes the answer of an action; an upstream answers for itself",
+        ),
+        (
+            "path = \"/\"\nupstream = \"pph\"",
+            "5:12: `pph` is no upstream; did you mean `php`? There is only `php`",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\nauth = \"open\"",
+            "6:8: `open` is no guard; there are `required`, `optional` and `none`",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\napp = [\"shop\", \"shp\"]",
+            "6:16: `shp` is no app; did you mean `shop`? There is only `shop`",
+        ),
+        (
+            "path = \"/\"\naction = \"logout\"\nresponse = [\"{skey}\"]",
+            "6:13: {skey} is not filled in here; there are {null}",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\nmax_body = \"1\"",
+            "6:12: `1` is no size; write a whole number \
+            with `B`, `KiB`, `MiB` or `GiB`, such as \"8MiB\"",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\n[routes.refusals.bad_request]\nstatus = 100",
+            "7:10: `100` is no status of an answer; write one from 200 to 599",
+        ),
+    ]);
+}
+
+#[test]
+fn a_route_takes_what_requests_can_have() {
+    check_routes(&[
+        (
+            "path = \"a\"\nupstream = \"php\"",
+            "4:8: no request can have this path: the path does not start with a slash",
+        ),
+        (
+            "path = \"/a*\"\nupstream = \"php\"",
+            "4:8: `*` may stand only at the end, as a whole segment: \"/static/*\"",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\nhosts = [\"a:80\"]",
+            "6:10: `a:80` is no host; write \"api.example.com\" or \"*.example.com\", without a port",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\nmethods = [\"PUT\", \"get\"]",
+            "6:19: `get` is no method; write it in capitals, such as \"GET\"",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\nhosts = []",
+            "6:9: `hosts` is empty; name at least one",
+        ),
+        (
+            "path = \"/%61\"\nupstream = \"php\"\n[[routes]]\npath = \"/a\"\naction = \"check\"",
+            "7:8: this route takes the same requests as the one of line 4; change the path, the methods \
+            or the hosts of one of them",
+        ),
+    ]);
+}
+
+#[test]
+fn a_login_is_to_one_app() {
+    let cafe = "apps.cafe = { appid = \"wx2\", secret = { env = \"SHOP_SECRET\" } }";
+    let login = "[[routes]]\npath = \"/\"\naction = \"login\"";
+    check(&[
+        (
+            login,
+            "1:1: there is no app to log in to; add one as [apps.NAME]",
+        ),
+        (
+            &format!("{SHOP}\n{cafe}\n{login}"),
+            "3:1: `app` is missing in [[routes]]; this login is to one of `shop`, `cafe`",
+        ),
+        (
+            &format!("{SHOP}\n{cafe}\n{login}\napp = [\"shop\", \"cafe\"]"),
+            "6:7: a login is to one app; give each app a login route",
+        ),
+        (
+            &format!("{SHOP}\n{login}\napp = []"),
+            "5:7: `app` is empty; name at least one",
+        ),
+    ]);
+}
