@@ -1,1 +1,9 @@
+//! The gateway as its users meet it: real sockets, a simulated WeChat, backends that record what they see.
 
+#![expect(
+    unreachable_pub,
+    reason = "the harness's verbs are public to the tests, and nobody is beyond them"
+)]
+
+mod harness;
+mod login;

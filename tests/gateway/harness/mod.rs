@@ -1,0 +1,16 @@
+//! The verbs that tests are written in. A [`World`] is a gateway with everything around it.
+
+mod backend;
+mod client;
+mod log;
+mod world;
+
+pub use backend::{Backend, Conversation, Seen};
+pub use client::{Answer, Ask, Line};
+pub use log::Log;
+pub use world::{APPID, BASE, SECRET, World};
+
+use std::time::Duration;
+
+/// How long a test waits for what should come at once. Nothing passes or fails by it but a test that would hang.
+pub const LONGEST: Duration = Duration::from_secs(30);
