@@ -27,9 +27,11 @@ pub(super) fn plan(
 ) -> Option<Action> {
     match (raw.action.take(), raw.upstream.take()) {
         (Some(action), None) => {
-            if let Some(methods) = &rule.methods {
-                let text = "an action takes GET and POST, and no other method; remove `methods`";
-                source.problem(methods.place, text);
+            for method in rule.methods.iter().flat_map(|methods| &methods.value) {
+                if !matches!(method.value.as_str(), "GET" | "POST") {
+                    let text = "an action takes GET and POST, and no other method";
+                    source.problem(method.place, text);
+                }
             }
             answer_here(&action, raw, scope, source)
         }

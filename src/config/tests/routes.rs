@@ -34,8 +34,8 @@ fn a_route_has_a_path_and_one_thing_to_do() {
             "6:8: `auth` guards an upstream; remove it, or name an `upstream`",
         ),
         (
-            "path = \"/\"\naction = \"login\"\nmethods = [\"GET\"]",
-            "6:11: an action takes GET and POST, and no other method; remove `methods`",
+            "path = \"/\"\naction = \"login\"\nmethods = [\"GET\", \"PUT\"]",
+            "6:19: an action takes GET and POST, and no other method",
         ),
         (
             "path = \"/\"\nupstream = \"php\"\nresponse = 1",
