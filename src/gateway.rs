@@ -6,19 +6,22 @@ mod admit;
 mod outcome;
 mod visit;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 
 use crate::config::plan::{Action, Plan, RoutePlan};
 use crate::domain::clock::Clock;
+use crate::domain::identity::App;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
+use crate::domain::template::Template;
 use crate::endpoints::login::{LoginRequest, Logins};
 use crate::endpoints::{check, check_method, logout};
 use crate::listener::{Handler, Unread};
@@ -31,7 +34,7 @@ use crate::wire::refusal::Refusal;
 
 use admit::Admission;
 use outcome::{AnswerBody, OutcomeBody};
-use visit::Visit;
+use visit::{Ledger, Visit};
 
 /// What all workers share.
 #[derive(Clone, Debug)]
@@ -52,23 +55,23 @@ pub struct Gateway {
     shared: Shared,
     sealer: Sealer,
     upstreams: Upstreams,
-    metrics: Arc<WorkerMetrics>,
+    ledger: Rc<Ledger>,
 }
 
 impl Gateway {
     /// A gateway with upstream connections and counts of its own.
     #[must_use]
     pub fn new(shared: Shared, metrics: Arc<WorkerMetrics>) -> Self {
-        let plan = &shared.plan;
+        let plan = Arc::clone(&shared.plan);
         let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
-        let patience = plan.server.idle_timeout;
-        let upstreams =
-            Upstreams::new(&plan.upstreams, patience, sealer.hidden().clone(), &metrics);
+        let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
+        let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
+        let ledger = Rc::new(Ledger { plan, metrics });
         Self {
             shared,
             sealer,
             upstreams,
-            metrics,
+            ledger,
         }
     }
 
@@ -83,9 +86,9 @@ impl Gateway {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
         let path = RequestPath::parse(uri.path())?;
-        let route = self.route(&path, host, &head, visit)?;
+        let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;
-        match &route.action {
+        let own = match &route.action {
             Action::Forward {
                 upstream,
                 guard,
@@ -94,47 +97,38 @@ impl Gateway {
                 visit.upstream = Some(*upstream);
                 let admission = self.admit(*guard, apps, &head, body).await?;
                 visit.app = admission.app();
-                self.forward(*upstream, head, &path, admission, peer, visit)
-                    .await
+                return self
+                    .forward(*upstream, head, &path, admission, peer, visit)
+                    .await;
             }
             Action::Login { app, response } => {
                 visit.app = Some(app.index);
-                check_method(&head.method)?;
-                let body = self.read_fields(&head, body).await?;
-                let login = LoginRequest::read(&head, &body)?;
-                let answer = self
-                    .shared
-                    .logins
-                    .answer(app, login, response.as_ref())
-                    .await?;
-                Ok(answer.map(AnswerBody::own))
+                self.log_in(app, response.as_ref(), &head, body).await?
             }
             Action::Check { apps, response } => {
                 check_method(&head.method)?;
                 let session = self.look_up(apps, &head, body).await?;
                 visit.app = Some(session.identity.app.index);
-                let now = self.shared.clock.now();
-                Ok(check::answer(&session, now, response.as_ref()).map(AnswerBody::own))
+                check::answer(&session, self.shared.clock.now(), response.as_ref())
             }
             Action::Logout { apps, response } => {
                 check_method(&head.method)?;
                 let skey = self.skey_to_close(apps, &head, body).await?;
-                let store = &self.shared.store;
-                let answer = logout::answer(store, skey.as_ref(), response.as_ref()).await;
-                Ok(answer.map(AnswerBody::own))
+                logout::answer(&self.shared.store, skey.as_ref(), response.as_ref()).await
             }
-        }
+        };
+        Ok(own.map(AnswerBody::own))
     }
 
     fn route(
         &self,
         path: &RequestPath<'_>,
         host: Host<'_>,
-        head: &Parts,
+        method: &Method,
         visit: &mut Visit,
     ) -> Result<&RoutePlan, Refusal> {
         let plan = &self.shared.plan;
-        let index = plan.route_table.find(path, host.name(), &head.method)?;
+        let index = plan.route_table.find(path, host.name(), method)?;
         visit.route = Some(index);
         plan.routes
             .get(index)
@@ -164,6 +158,19 @@ impl Gateway {
         Ok(answer.map(AnswerBody::upstream))
     }
 
+    async fn log_in(
+        &self,
+        app: &App,
+        response: Option<&Template>,
+        head: &Parts,
+        body: Inbound,
+    ) -> Result<Response<Bytes>, Refusal> {
+        check_method(&head.method)?;
+        let body = self.read_fields(head, body).await?;
+        let login = LoginRequest::read(head, &body)?;
+        self.shared.logins.answer(app, login, response).await
+    }
+
     /// The answer to a refusal, in the shape that the route, else the config, else the table gives it.
     fn tell(&self, refusal: &Refusal, visit: &Visit) -> Response<Bytes> {
         let plan = &self.shared.plan;
@@ -176,7 +183,7 @@ impl Gateway {
         let body = of_route
             .and_then(|shape| shape.body.as_ref())
             .or(of_all.and_then(|shape| shape.body.as_ref()));
-        self.metrics.refusal(refusal.code);
+        self.ledger.metrics.refusal(refusal.code);
         refusal.answer(status, body, &visit.request_id)
     }
 }
@@ -186,8 +193,7 @@ impl Handler for Gateway {
 
     async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<OutcomeBody> {
         let (head, body) = request.into_parts();
-        let plan = Arc::clone(&self.shared.plan);
-        let mut visit = Visit::begin(&head, peer, plan, Arc::clone(&self.metrics));
+        let mut visit = Visit::begin(&head, peer, &self.ledger);
         let rest = outcome::Rest::of(&head, &body);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
             Ok(answer) => answer,
@@ -214,8 +220,7 @@ impl Handler for Gateway {
             Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
             Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
         };
-        let plan = Arc::clone(&self.shared.plan);
-        let mut visit = Visit::unread(peer, plan, Arc::clone(&self.metrics));
+        let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);
         let answer = self.tell(&refusal, &visit);
         visit.status = Some(answer.status());

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,14 @@ use crate::metrics::WorkerMetrics;
 use crate::upstream::X_REQUEST_ID;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
+
+/// Where visits are written down: the names for the log, and one worker's counts. It belongs to one thread, so that a
+/// request does not touch a count of references that another core touches.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) plan: Arc<Plan>,
+    pub(super) metrics: Arc<WorkerMetrics>,
+}
 
 /// One request, as the log and the metrics will see it.
 pub(super) struct Visit {
@@ -31,30 +40,24 @@ pub(super) struct Visit {
     asked: Option<(Method, Uri)>,
     client: Option<IpAddr>,
     since: Instant,
-    plan: Arc<Plan>,
-    metrics: Arc<WorkerMetrics>,
+    ledger: Rc<Ledger>,
 }
 
 impl Visit {
     /// Begins with a request's head. The id of a trusted proxy is taken over.
-    pub(super) fn begin(
-        head: &Parts,
-        peer: &Peer,
-        plan: Arc<Plan>,
-        metrics: Arc<WorkerMetrics>,
-    ) -> Self {
+    pub(super) fn begin(head: &Parts, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
         let told = head.headers.get(X_REQUEST_ID).filter(|_| peer.is_trusted());
         Self {
             request_id: told
                 .and_then(RequestId::parse)
                 .unwrap_or_else(RequestId::generate),
             asked: Some((head.method.clone(), head.uri.clone())),
-            ..Self::unread(peer, plan, metrics)
+            ..Self::unread(peer, ledger)
         }
     }
 
     /// Begins with something that never became a request.
-    pub(super) fn unread(peer: &Peer, plan: Arc<Plan>, metrics: Arc<WorkerMetrics>) -> Self {
+    pub(super) fn unread(peer: &Peer, ledger: &Rc<Ledger>) -> Self {
         Self {
             request_id: RequestId::generate(),
             route: None,
@@ -66,8 +69,7 @@ impl Visit {
             asked: None,
             client: peer.address(),
             since: Instant::now(),
-            plan,
-            metrics,
+            ledger: Rc::clone(ledger),
         }
     }
 
@@ -90,8 +92,8 @@ impl Visit {
     pub(super) fn end(&self, bytes: u64, is_whole: bool) {
         let took = self.since.elapsed();
         let status = self.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        self.metrics.request(self.route, status, took);
-        let plan = &self.plan;
+        let Ledger { plan, metrics } = &*self.ledger;
+        metrics.request(self.route, status, took);
         let route = self.route.and_then(|index| plan.routes.get(index));
         let app = self.app.and_then(|index| plan.apps.get(index));
         let upstream = self.upstream.and_then(|index| plan.upstreams.get(index));
