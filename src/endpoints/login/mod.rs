@@ -88,17 +88,17 @@ impl Logins {
     ) -> Result<Response<Bytes>, Refusal> {
         let index = app.index;
         let this = Arc::clone(self);
-        let login = self
-            .control
-            .spawn(async move { this.log_in(index, request).await });
+        let login = self.control.spawn(async move {
+            let result = this.log_in(index, request).await;
+            let refused = result.as_ref().err();
+            let outcome = refused.map_or("ok", |refusal| refusal.code.as_str());
+            this.metrics.login(index, outcome);
+            result
+        });
         let result = login.await.unwrap_or_else(|error| {
             let reason = format!("the login broke off: {error}");
             Err(Refusal::new(RefusalCode::WechatUnavailable, reason).retry_after(RETRY_AFTER))
         });
-        let outcome = result
-            .as_ref()
-            .map_or_else(|refusal| refusal.code.as_str(), |_| "ok");
-        self.metrics.login(index, outcome);
         Ok(self.tell(&result?, response))
     }
 

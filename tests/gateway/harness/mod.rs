@@ -8,7 +8,7 @@ mod world;
 pub use backend::{Backend, Conversation, Seen};
 pub use client::{Answer, Ask, Line};
 pub use log::Log;
-pub use world::{APPID, BASE, SECRET, World};
+pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 
 use std::time::Duration;
 

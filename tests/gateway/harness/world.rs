@@ -1,6 +1,7 @@
 //! A gateway in this process with a WeChat, a backend, a clock and a log of its own.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Instant;
 
 use serde_json::Value;
 use wxgate::app::{self, Running};
@@ -8,11 +9,13 @@ use wxgate::config::{self, Surroundings};
 use wxgate::domain::clock::Clock;
 use wxgate::simulator::Simulator;
 
-use super::{Answer, Ask, Backend, Line, Log};
+use super::{Answer, Ask, Backend, LONGEST, Line, Log};
 
 /// The appid of the app `shop`.
 pub const APPID: &str = "wx0123456789abcdef";
-/// Its secret.
+/// The appid of the app `game`, where there is one.
+pub const GAME_APPID: &str = "wxfedcba9876543210";
+/// The secret of both.
 pub const SECRET: &str = "the-secret-of-the-shop";
 
 /// The config that most tests start from. `WECHAT` and `BACKEND` stand for addresses.
@@ -64,6 +67,18 @@ path = "/*"
 upstream = "php"
 "#;
 
+/// What the base config lacks for a second app.
+const SECOND_APP: &str = r#"
+[apps.game]
+appid = "wxfedcba9876543210"
+secret = { env = "SHOP_SECRET" }
+
+[[routes]]
+path = "/game/login"
+action = "login"
+app = "game"
+"#;
+
 /// Everything around one gateway.
 pub struct World {
     pub wechat: Simulator,
@@ -96,6 +111,15 @@ impl World {
     /// A world with this config.
     pub fn of(config: &str) -> Self {
         Self::around(config, Backend::start())
+    }
+
+    /// A world with a second app, `game`, that has the login route `/game/login`, and with `more` behind all that.
+    pub fn with_two_apps(more: &str) -> Self {
+        let login = "action = \"login\"";
+        let base = BASE.replace(login, &format!("{login}\napp = \"shop\""));
+        let world = Self::of(&format!("{base}\n{SECOND_APP}\n{more}"));
+        world.wechat.register_app(GAME_APPID, SECRET);
+        world
     }
 
     /// A world with this config and this backend.
@@ -186,6 +210,24 @@ impl World {
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// The whole number that a metric counts; 0 if it is not there.
+    pub fn count(&self, series: &str) -> u64 {
+        let page = self.admin("/metrics").text();
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Asks until a metric has come to `count`.
+    pub fn await_count(&self, series: &str, count: u64) {
+        let begun = Instant::now();
+        while self.count(series) != count {
+            let is_due = begun.elapsed() < LONGEST;
+            assert!(is_due, "{series} is {}, not {count}", self.count(series));
+        }
     }
 
     /// The access line of an answer, once it is written.
