@@ -8,3 +8,5 @@
 mod harness;
 mod login;
 mod replay;
+mod sessions;
+mod wechat_trouble;
