@@ -7,6 +7,8 @@
 
 mod harness;
 mod login;
+mod refusals;
 mod replay;
 mod sessions;
+mod tokens;
 mod wechat_trouble;
