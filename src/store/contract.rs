@@ -11,10 +11,27 @@ use crate::domain::session::{SessionKey, SessionLimits};
 use crate::domain::token::Skey;
 use crate::metrics::{Labels, Metrics};
 
+/// How a store is made.
+type Make = fn(&SessionsPlan, Clock, Arc<Metrics>) -> Store;
+
+/// Every kind of store.
+const KINDS: [(&str, Make); 1] = [("memory", Store::memory)];
+
 /// One store of each kind, empty, each with a clock of its own.
-fn every_store(capacity: u64) -> Vec<Shelf> {
-    let kinds = [("memory", Store::memory as fn(_: &_, _, _) -> _)];
-    let shelf = |(kind, make): (_, fn(&SessionsPlan, Clock, Arc<Metrics>) -> Store)| {
+fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
+    KINDS.map(|(kind, make)| Shelf::new(kind, make, capacity))
+}
+
+/// A store and what it goes by.
+struct Shelf {
+    kind: &'static str,
+    store: Store,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+impl Shelf {
+    fn new(kind: &'static str, make: Make, capacity: u64) -> Self {
         let plan = SessionsPlan {
             limits: SessionLimits {
                 lifetime: Duration::from_hours(10),
@@ -29,25 +46,14 @@ fn every_store(capacity: u64) -> Vec<Shelf> {
             ..Labels::default()
         };
         let (clock, metrics) = (Clock::start(), Arc::new(Metrics::new(labels, 1)));
-        Shelf {
+        Self {
             kind,
             store: make(&plan, clock.clone(), Arc::clone(&metrics)),
             clock,
             metrics,
         }
-    };
-    kinds.map(shelf).into()
-}
+    }
 
-/// A store and what it goes by.
-struct Shelf {
-    kind: &'static str,
-    store: Store,
-    clock: Clock,
-    metrics: Arc<Metrics>,
-}
-
-impl Shelf {
     async fn open(&self, app: usize, user: &str, key: &str) -> Opened {
         let identity = identity(app, user);
         self.store

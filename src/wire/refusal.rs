@@ -156,7 +156,7 @@ mod tests {
     fn a_refusal_tells_code_message_and_request_id_but_not_the_reason() {
         let id = RequestId::generate();
         let refusal = Refusal::new(RefusalCode::LoginRateLimited, "errcode 45011")
-            .retry_after(Duration::from_secs(60));
+            .retry_after(Duration::from_mins(1));
         let answer = refusal.answer(None, None, &id);
         assert_eq!(answer.status(), 429);
         assert_eq!(answer.headers()[RETRY_AFTER], "60");

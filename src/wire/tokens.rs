@@ -108,9 +108,10 @@ fn after_bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
 }
 
-/// What follows `Bearer` and a space.
+/// What follows `Bearer` and a space; nothing, if `Bearer` is all there is.
 fn after_scheme(value: &str) -> Option<&str> {
-    after_bearer(value).filter(|_| value.as_bytes().get("bearer".len()) == Some(&b' '))
+    let next = value.as_bytes().get("bearer".len());
+    after_bearer(value).filter(|_| next.is_none_or(|next| *next == b' '))
 }
 
 fn in_query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_in_each_place_of_the_head() {
-        let cases: [(&str, &str, &[(&str, &str)]); 9] = [
+        let cases: [(_, _, &[_]); 9] = [
             ("header:X-Skey", "/", &[("x-skey", " T ")]),
             (
                 "header:Authori-zation",

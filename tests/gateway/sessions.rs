@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Answer, Ask, World};
+use crate::harness::{Answer, Ask, GAME_APPID, World};
 
 const LIMITS: &str = "[sessions]\nlifetime = \"10h\"\nidle = \"4h\"";
 const SESSIONS: &str = "wxgate_sessions{app=\"shop\"}";
@@ -208,7 +208,7 @@ app = "shop"
         world.backend.forget();
         seen.values("X-OpenId").join("|")
     };
-    let gamers = world.wechat.openid_of("wxfedcba9876543210", "alice");
+    let gamers = world.wechat.openid_of(GAME_APPID, "alice");
     assert_eq!(
         openid(world.get_as(&shopper, "/shop/x")),
         world.openid_of("alice")

@@ -178,6 +178,19 @@ fn bearer_is_read_in_all_the_ways_that_clients_write_it() {
 }
 
 #[test]
+fn a_place_with_bearer_and_nothing_behind_it_holds_no_token() {
+    let places = r#"["bearer", "header:Authori-zation", "query:t"]"#;
+    let world = World::with(&format!("[sessions]\ntoken = {places}"));
+    let skey = world.skey_of("alice");
+    for name in ["Authorization", "Authori-zation"] {
+        let empty = |target: &str| Ask::get(target).header(name, "Bearer ");
+        admitted(&world, &empty(&format!("/x?t={skey}")));
+        let answer = world.ask(&empty("/x"));
+        answer.refused(401, "session_missing");
+    }
+}
+
+#[test]
 fn a_header_place_takes_a_token_with_bearer_before_it() {
     let world = World::with("[sessions]\ntoken = [\"header:Authori-zation\"]");
     let skey = world.skey_of("alice");

@@ -205,20 +205,14 @@ impl World {
 
     /// The value of a metric, written as on the page: `name{label="value"}`; 0 if it is not there.
     pub fn metric(&self, series: &str) -> f64 {
-        let page = self.admin("/metrics").text();
-        let line = page
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse().unwrap())
+        self.series(series)
+            .map_or(0.0, |value| value.parse().unwrap())
     }
 
     /// The whole number that a metric counts; 0 if it is not there.
     pub fn count(&self, series: &str) -> u64 {
-        let page = self.admin("/metrics").text();
-        let line = page
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.map_or(0, |value| value.parse().unwrap())
+        self.series(series)
+            .map_or(0, |value| value.parse().unwrap())
     }
 
     /// Asks until a metric has come to `count`.
@@ -242,6 +236,14 @@ impl World {
     /// Stops the gateway and waits until it has drained.
     pub fn stop(&mut self) {
         self.gateway.take().unwrap().stop().unwrap();
+    }
+
+    /// What the operator's page says of a series.
+    fn series(&self, series: &str) -> Option<String> {
+        let page = self.admin("/metrics").text();
+        let mut lines = page.lines();
+        let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map(str::to_owned)
     }
 }
 
