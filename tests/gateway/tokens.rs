@@ -191,6 +191,30 @@ fn a_place_with_bearer_and_nothing_behind_it_holds_no_token() {
 }
 
 #[test]
+fn bytes_that_are_no_ascii_neither_hide_a_token_nor_carry_one_to_the_backend() {
+    let world = World::with("[sessions]\ntoken = [\"bearer\", \"cookie:sid\"]");
+    let skey = world.skey_of("alice");
+    let cookies = format!("nick=小明; sid={skey}");
+    let seen = admitted(&world, &Ask::get("/x").header("Cookie", &cookies));
+    assert_eq!(seen.values("Cookie"), ["nick=小明"]);
+    let odd = format!("Bearer {skey} é");
+    let odd = |path| Ask::get(path).header("Authorization", &odd);
+    assert_eq!(
+        admitted(&world, &odd("/open/x")).values("Authorization"),
+        [""; 0]
+    );
+    world.ask(&odd("/x")).refused(401, "session_invalid");
+}
+
+#[test]
+fn an_empty_header_before_another_of_its_name_holds_no_token() {
+    let world = World::new();
+    let skey = world.skey_of("alice");
+    let seen = admitted(&world, &Ask::get("/x").header("X-Skey", "").skey(&skey));
+    assert_eq!(seen.values("X-Skey"), [""; 0]);
+}
+
+#[test]
 fn a_header_place_takes_a_token_with_bearer_before_it() {
     let world = World::with("[sessions]\ntoken = [\"header:Authori-zation\"]");
     let skey = world.skey_of("alice");
