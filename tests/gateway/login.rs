@@ -5,6 +5,8 @@ use wxgate::simulator::Sealed;
 
 use crate::harness::{APPID, Answer, Ask, World};
 
+const LOGIN: &str = "action = \"login\"";
+
 #[test]
 fn a_code_becomes_a_skey_that_the_backend_sees_as_an_openid() {
     let world = World::new();
@@ -125,6 +127,20 @@ fn login_check_and_logout_take_get_and_post_and_no_other_method() {
     }
     assert_eq!(world.get_as(&skey, "/wx/check").status, 200);
     assert_eq!(world.wechat.calls(), 1);
+}
+
+#[test]
+fn a_login_route_may_take_one_method_alone() {
+    let world = World::where_config(&[
+        (LOGIN, &format!("{LOGIN}\nmethods = [\"POST\"]")),
+        ("path = \"/*\"", "path = \"/mine\""),
+    ]);
+    let code = world.wechat.issue_code("alice");
+    let answer = world.get(&format!("/wx/login?code={code}"));
+    let answer = answer.refused(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("POST"));
+    assert_eq!(world.wechat.calls(), 0);
+    assert_eq!(world.login_with(&code).status, 200);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a client is told when the gateway itself answers: every code of the table, and the shapes that configs give.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use serde_json::json;
 use socket2::{Domain, Socket, Type};
@@ -215,20 +215,7 @@ impl Stage {
             ("odd", odd.address(), "60s"),
             ("mute", mute.address(), "200ms"),
         ];
-        let upstreams = upstreams.map(|(name, address, timeout)| {
-            format!(
-                r#"
-[upstreams.{name}]
-servers = ["http://{address}"]
-timeout = "{timeout}"
-
-[[routes]]
-path = "/{name}"
-upstream = "{name}"
-auth = "none"
-"#
-            )
-        });
+        let upstreams = upstreams.map(open_route);
         // A base without a route for everything.
         let base = BASE.replace("path = \"/*\"", "path = \"/mine\"");
         Self {
@@ -271,6 +258,22 @@ auth = "none"
             RefusalCode::Overloaded => (503, one_too_many()),
         }
     }
+}
+
+/// A route to an upstream of its own.
+fn open_route((name, address, timeout): (&str, SocketAddr, &str)) -> String {
+    format!(
+        r#"
+[upstreams.{name}]
+servers = ["http://{address}"]
+timeout = "{timeout}"
+
+[[routes]]
+path = "/{name}"
+upstream = "{name}"
+auth = "none"
+"#
+    )
 }
 
 fn with_announced_body() -> Ask {

@@ -6,6 +6,33 @@ use crate::harness::{Answer, Ask, GAME_APPID, World};
 
 const LIMITS: &str = "[sessions]\nlifetime = \"10h\"\nidle = \"4h\"";
 const SESSIONS: &str = "wxgate_sessions{app=\"shop\"}";
+const ROUTES_OF_APPS: &str = r#"
+[[routes]]
+path = "/shop/*"
+upstream = "php"
+app = "shop"
+
+[[routes]]
+path = "/shop/maybe/*"
+upstream = "php"
+app = ["shop"]
+auth = "optional"
+
+[[routes]]
+path = "/both/*"
+upstream = "php"
+app = ["shop", "game"]
+
+[[routes]]
+path = "/shop/check"
+action = "check"
+app = "shop"
+
+[[routes]]
+path = "/shop/logout"
+action = "logout"
+app = "shop"
+"#;
 
 #[test]
 fn a_session_ends_at_its_lifetime_however_much_it_is_used() {
@@ -171,35 +198,7 @@ fn the_sessions_of_each_app_are_counted() {
 
 #[test]
 fn a_route_of_one_app_does_not_take_the_sessions_of_another() {
-    let world = World::with_two_apps(
-        r#"
-[[routes]]
-path = "/shop/*"
-upstream = "php"
-app = "shop"
-
-[[routes]]
-path = "/shop/maybe/*"
-upstream = "php"
-app = ["shop"]
-auth = "optional"
-
-[[routes]]
-path = "/both/*"
-upstream = "php"
-app = ["shop", "game"]
-
-[[routes]]
-path = "/shop/check"
-action = "check"
-app = "shop"
-
-[[routes]]
-path = "/shop/logout"
-action = "logout"
-app = "shop"
-"#,
-    );
+    let world = World::with_two_apps(ROUTES_OF_APPS);
     let (shopper, gamer) = (world.skey_of("alice"), game_skey(&world, "alice"));
     let openid = |answer: Answer| {
         assert_eq!(answer.status, 200, "{answer:?}");

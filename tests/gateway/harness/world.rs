@@ -1,9 +1,9 @@
 //! A gateway in this process with a WeChat, a backend, a clock and a log of its own.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Instant;
 
 use serde_json::Value;
+use tokio::time::Instant;
 use wxgate::app::{self, Running};
 use wxgate::config::{self, Surroundings};
 use wxgate::domain::clock::Clock;
