@@ -169,6 +169,17 @@ impl Line {
         self.answer_to("GET")
     }
 
+    /// Reads answers to GETs and POSTs until the gateway ends the connection.
+    pub fn answers_to_the_end(&mut self) -> Vec<Answer> {
+        let next = || {
+            let (status, headers) = self.head()?;
+            Some((status >= 200).then(|| self.rest("GET", status, headers)))
+        };
+        let answers = std::iter::from_fn(next).flatten().collect();
+        assert!(self.is_ended(), "the connection should end");
+        answers
+    }
+
     /// Reads the final answer to a request of `method`, past those that only say to go on.
     pub fn answer_to(&mut self, method: &str) -> Answer {
         loop {
