@@ -12,6 +12,8 @@
     reason = "a verb that cannot go on fails its test, as a test itself may"
 )]
 
+mod access_log;
 mod harness;
+mod hygiene;
 mod login;
 mod strictness;
