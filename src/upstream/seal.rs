@@ -275,3 +275,6 @@ fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
         .map(|(name, usual)| name.clone().unwrap_or(usual))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

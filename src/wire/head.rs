@@ -30,7 +30,11 @@ impl<'a> Host<'a> {
             None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
         };
         let is_port_clean = match port.strip_prefix(':') {
-            Some(digits) => digits.is_empty() || digits.parse::<u16>().is_ok(),
+            // `parse` alone would take a sign.
+            Some(digits) => {
+                digits.bytes().all(|b| b.is_ascii_digit())
+                    && (digits.is_empty() || digits.parse::<u16>().is_ok())
+            }
             None => port.is_empty(),
         };
         (is_port_clean && is_name(name)).then_some(Self { authority, name })
@@ -113,8 +117,10 @@ fn is_name(name: &str) -> bool {
     if let Some(address) = bracketed {
         return is_v6(address);
     }
-    let is_clean = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-    !name.is_empty() && name.bytes().all(is_clean)
+    // An empty label is ruled out as well: some drop a dot at the end, and `a.cn.` must not miss a rule for `a.cn`.
+    let is_clean = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_clean);
+    name.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -165,6 +171,10 @@ mod tests {
             "a.cn/x",
             "a.cn:x",
             "a.cn:99999",
+            "a.cn:+80",
+            "a.cn.",
+            "a..cn",
+            ".a.cn",
             "a:b:c",
             "[::1",
             "[x]",

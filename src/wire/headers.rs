@@ -18,6 +18,18 @@ const PROXY_NAMES: [&str; 6] = [
 /// The start, folded, of a family of them.
 const PROXY_FAMILY: &[u8] = b"x_forwarded";
 
+/// The headers of one hop, beside `Connection`.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
 /// The names that no client may send and no backend may answer with, in whatever spelling: a backend may fold every
 /// character but letters and digits to `_`, as CGI and PHP do, and ignore case.
 #[derive(Clone, Debug, Default)]
@@ -43,13 +55,14 @@ impl ManagedNames {
         }
     }
 
-    /// These names and all that proxies set: `X-Forwarded-*`, `Forwarded`, `X-Real-IP` and the like.
+    /// These names, all that proxies set, such as `X-Forwarded-*` and `X-Real-IP`, and those of one hop: a backend that
+    /// folds names must not take `Transfer_Encoding` for what it is not.
     #[must_use]
     pub fn with_proxy_names(names: impl IntoIterator<Item = HeaderName>) -> Self {
         let proxy_names = PROXY_NAMES.map(HeaderName::from_static);
         Self {
             with_family: true,
-            ..Self::of(names.into_iter().chain(proxy_names))
+            ..Self::of(names.into_iter().chain(proxy_names).chain(HOP_BY_HOP))
         }
     }
 
@@ -77,16 +90,6 @@ impl ManagedNames {
 
 /// Removes the headers of this one hop and those that `Connection` names, but `Host`, which every hop needs.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    const HOP_BY_HOP: [HeaderName; 8] = [
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION,
-        TE,
-        TRAILER,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ];
     if headers.contains_key(CONNECTION) {
         for name in connection_names(headers) {
             headers.remove(name);

@@ -12,10 +12,13 @@
     reason = "a verb that cannot go on fails its test, as a test itself may"
 )]
 
+mod access_log;
 mod harness;
+mod hygiene;
 mod login;
 mod refusals;
 mod replay;
 mod sessions;
+mod strictness;
 mod tokens;
 mod wechat_trouble;

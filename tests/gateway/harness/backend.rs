@@ -231,7 +231,14 @@ impl Conversation {
 
     /// Reads the body that `head` announces. None if it breaks off.
     pub fn read_body(&mut self, head: &Seen) -> Option<Vec<u8>> {
-        let header = |name: &str| head.values(name).first().map(|value| (*value).to_owned());
+        // Whatever else a backend folds, the framing it takes from its own names alone.
+        let named = |name| move |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
+        let header = |name| {
+            head.headers
+                .iter()
+                .find(named(name))
+                .map(|(_, value)| value)
+        };
         let mut body = Vec::new();
         if header("transfer-encoding").is_some() {
             loop {

@@ -103,6 +103,15 @@ impl Answer {
         named.next().map(|(_, value)| value.as_str())
     }
 
+    /// The values of all headers of this name.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let named = self
+            .headers
+            .iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -160,6 +169,17 @@ impl Line {
         self.answer_to("GET")
     }
 
+    /// Reads answers to GETs and POSTs until the gateway ends the connection.
+    pub fn answers_to_the_end(&mut self) -> Vec<Answer> {
+        let next = || {
+            let (status, headers) = self.head()?;
+            Some((status >= 200).then(|| self.rest("GET", status, headers)))
+        };
+        let answers = std::iter::from_fn(next).flatten().collect();
+        assert!(self.is_ended(), "the connection should end");
+        answers
+    }
+
     /// Reads the final answer to a request of `method`, past those that only say to go on.
     pub fn answer_to(&mut self, method: &str) -> Answer {
         loop {
@@ -199,6 +219,17 @@ impl Line {
             Ok(_) => true,
             Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
         }
+    }
+
+    /// Whether the gateway has ended the connection without another byte.
+    pub fn is_silent_to_its_end(&mut self) -> bool {
+        let mut rest = Vec::new();
+        let read = self.stream.read_to_end(&mut rest);
+        let is_ended = read.map_or_else(
+            |e| e.kind() == std::io::ErrorKind::ConnectionReset,
+            |_| true,
+        );
+        is_ended && rest.is_empty()
     }
 
     /// Ends the sending side.

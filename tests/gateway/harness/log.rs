@@ -1,4 +1,4 @@
-//! What one gateway logs, line by line, as JSON.
+//! What one gateway logs, line by line.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
@@ -12,18 +12,33 @@ use wxgate::telemetry;
 use super::LONGEST;
 
 /// A log in memory. Clones show the same lines.
-#[derive(Clone, Default)]
-pub struct Log(Arc<(Mutex<Vec<u8>>, Condvar)>);
+#[derive(Clone)]
+pub struct Log {
+    written: Arc<(Mutex<Vec<u8>>, Condvar)>,
+    format: LogFormat,
+}
 
 impl Log {
     pub fn new() -> Self {
-        Self::default()
+        Self::of(LogFormat::Json)
+    }
+
+    /// A log in lines of text, which only [`Log::text`] reads.
+    pub fn of_text() -> Self {
+        Self::of(LogFormat::Text)
+    }
+
+    fn of(format: LogFormat) -> Self {
+        Self {
+            written: Arc::default(),
+            format,
+        }
     }
 
     /// Runs `start` so that all that it starts logs here, at the finest level that the gateway has.
     pub fn collect<T>(&self, start: impl FnOnce() -> T) -> T {
         let plan = LogPlan {
-            format: LogFormat::Json,
+            format: self.format,
             level: Some("trace".to_owned()),
         };
         let dispatch = telemetry::subscriber(&plan, self.clone()).unwrap();
@@ -32,12 +47,12 @@ impl Log {
 
     /// All that was logged so far.
     pub fn text(&self) -> String {
-        String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.written.0.lock().unwrap().clone()).unwrap()
     }
 
     /// The first line that fits, once it is written.
     pub fn line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let (bytes, written) = &*self.0;
+        let (bytes, written) = &*self.written;
         let mut found = None;
         let guard = bytes.lock().unwrap();
         let (guard, _) = written
@@ -54,6 +69,15 @@ impl Log {
         found.unwrap_or_else(|| panic!("no line of {what} in:\n{text}"))
     }
 
+    /// All access lines so far.
+    pub fn access_lines(&self) -> Vec<Value> {
+        let text = self.text();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines
+            .filter(|line: &Value| line["target"] == "wxgate::access")
+            .collect()
+    }
+
     /// The access line of the request with this id, once it is written.
     pub fn access_line(&self, request_id: &str) -> Value {
         self.line(&format!("the request {request_id}"), |line| {
@@ -64,8 +88,8 @@ impl Log {
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.0.lock().unwrap().extend_from_slice(bytes);
-        self.0.1.notify_all();
+        self.written.0.lock().unwrap().extend_from_slice(bytes);
+        self.written.1.notify_all();
         Ok(bytes.len())
     }
 

@@ -124,6 +124,11 @@ impl World {
 
     /// A world with this config and this backend.
     pub fn around(config: &str, backend: Backend) -> Self {
+        Self::logging(config, backend, Log::new())
+    }
+
+    /// A world with this config and this backend that logs here.
+    pub fn logging(config: &str, backend: Backend, log: Log) -> Self {
         let wechat = Simulator::start(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
         wechat.register_app(APPID, SECRET);
         let text = config
@@ -135,7 +140,7 @@ impl World {
             .insert("SHOP_SECRET".to_owned(), SECRET.to_owned());
         let plan = config::read("test.toml", &text, &surroundings)
             .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-        let (clock, log) = (Clock::start(), Log::new());
+        let clock = Clock::start();
         let gateway = log.collect(|| app::start(plan, clock.clone())).unwrap();
         Self {
             wechat,
