@@ -108,14 +108,12 @@ impl Process {
         line.unwrap_or_else(|| panic!("no {what} in:\n{}\n{}", self.out.text(), self.err.text()))
     }
 
-    /// Stdout so far.
-    pub fn text(&self) -> String {
-        self.out.text()
-    }
-
-    /// Stderr so far.
-    pub fn errors(&self) -> String {
-        self.err.text()
+    /// The first `count` lines on stdout that fit, once they are printed.
+    #[track_caller]
+    pub fn lines(&self, count: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
+        let lines = self.out.lines(count, fits);
+        assert_eq!(lines.len(), count, "{lines:#?}");
+        lines
     }
 
     /// Sends a signal, such as `TERM`, to this process alone.
@@ -185,11 +183,16 @@ impl Output {
     }
 
     fn line(&self, fits: impl Fn(&str) -> bool) -> Option<String> {
-        let mut found = None;
+        self.lines(1, fits).pop()
+    }
+
+    /// The first lines that fit, as many as `count` unless no more will come.
+    fn lines(&self, count: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut found = Vec::new();
         self.wait(|printed| {
-            let mut lines = printed.text.lines();
-            found = lines.find(|line| fits(line)).map(str::to_owned);
-            found.is_some() || printed.is_over
+            let fitting = printed.text.lines().filter(|line| fits(line));
+            found = fitting.take(count).map(str::to_owned).collect();
+            found.len() == count || printed.is_over
         });
         found
     }
