@@ -5,6 +5,11 @@
     reason = "the harness's verbs are public to the tests, and nobody is beyond them"
 )]
 
+mod commands;
+mod demo;
 mod harness;
+mod java;
+mod legacy;
 mod login;
+mod php;
 mod process;

@@ -116,6 +116,11 @@ impl Process {
         lines
     }
 
+    /// Stdout so far.
+    pub fn text(&self) -> String {
+        self.out.text()
+    }
+
     /// Sends a signal, such as `TERM`, to this process alone.
     pub fn signal(&self, name: &str) {
         assert!(signal(name, &self.child.id().to_string()));
