@@ -5,6 +5,7 @@
     reason = "the harness's verbs are public to the tests, and nobody is beyond them"
 )]
 
+mod architecture;
 mod commands;
 mod demo;
 mod harness;
