@@ -8,6 +8,7 @@
 mod architecture;
 mod commands;
 mod demo;
+mod docs;
 mod harness;
 mod java;
 mod legacy;
