@@ -183,15 +183,15 @@ fn first_words(path: &str) -> Vec<String> {
 
 /// All files of the library and the binary but the map itself.
 fn files() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
-    collect(&root, &mut paths);
+    collect(&source, &mut paths);
     assert!(paths.len() > 50, "only {} files were found", paths.len());
     let files = paths.into_iter().map(|path| {
         let text = std::fs::read_to_string(&path).unwrap();
-        let path = path.strip_prefix(&root).unwrap().to_owned();
-        let room = path.iter().next().unwrap().to_str().unwrap();
-        let room = room.trim_end_matches(".rs").to_owned();
+        let path = path.strip_prefix(&source).unwrap().to_owned();
+        let first = path.iter().next().unwrap().to_string_lossy();
+        let room = first.trim_end_matches(".rs").to_owned();
         File { path, room, text }
     });
     files.filter(|file| file.room != "lib").collect()

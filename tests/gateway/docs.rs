@@ -287,7 +287,7 @@ fn keys(config: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     for line in config.lines() {
         if line.starts_with('[') {
             let named = line.trim_matches(['[', ']']);
-            section = named.split('.').next().unwrap().to_owned();
+            named.split('.').next().unwrap().clone_into(&mut section);
             keys.entry(section.clone()).or_default();
         } else if let Some((key, value)) = line.trim_start_matches('#').split_once(" = ")
             && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')

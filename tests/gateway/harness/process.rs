@@ -147,9 +147,10 @@ impl Drop for Process {
 }
 
 fn signal(name: &str, id: &str) -> bool {
-    let mut kill = Command::new("kill");
-    let sent = kill.args(["-s", name, "--", id]).status();
-    sent.expect("`kill` should be there").success()
+    // The shell's own `kill`: there may be no other.
+    let mut shell = Command::new("sh");
+    let sent = shell.args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, id]);
+    sent.status().expect("there should be a shell").success()
 }
 
 /// What a process prints on one of its outputs.

@@ -21,8 +21,9 @@ pub struct Setup {
 /// A running `wxgate --config gateway.toml`.
 pub struct Service {
     pub wechat: Simulator,
-    pub scratch: Scratch,
     pub process: Process,
+    /// Its files, for as long as it runs.
+    _scratch: Scratch,
     address: SocketAddr,
     admin: Option<SocketAddr>,
 }
@@ -80,16 +81,16 @@ impl Setup {
     #[track_caller]
     pub fn start(self) -> Service {
         let process = Process::start(self.command, "cargo builds it with the tests");
-        let admin = self.scratch.path().join("gateway.toml");
-        let has_admin = std::fs::read_to_string(admin).unwrap().contains("[admin]");
+        let config = self.scratch.path().join("gateway.toml");
+        let has_admin = std::fs::read_to_string(config).unwrap().contains("[admin]");
         let public = |line: &str| line.contains("listening") && !line.contains("operator");
         let address = address_in(&process.line("address", public));
         let operator = |line: &str| line.contains("listening for the operator");
         let admin = has_admin.then(|| address_in(&process.line("operator's address", operator)));
         Service {
             wechat: self.wechat,
-            scratch: self.scratch,
             process,
+            _scratch: self.scratch,
             address,
             admin,
         }
