@@ -223,10 +223,12 @@ impl Handler for Gateway {
         let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);
         let answer = self.tell(&refusal, &visit);
+        let length = u64::try_from(answer.body().len()).unwrap_or(u64::MAX);
         visit.status = Some(answer.status());
         visit.refusal = Some(refusal);
         let written = outcome::written(answer, &visit.request_id);
-        visit.end(u64::try_from(written.len()).unwrap_or(u64::MAX), true);
+        visit.bytes = length;
+        visit.is_whole = true;
         written
     }
 }

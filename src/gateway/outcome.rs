@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use super::visit::Visit;
 use crate::upstream::{self, X_REQUEST_ID};
+use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
 
 /// What of a refused body is worth reading away to keep a connection, in bytes.
@@ -39,21 +40,17 @@ impl AnswerBody {
 pub struct OutcomeBody {
     body: AnswerBody,
     visit: Option<Box<Visit>>,
-    bytes: u64,
 }
 
 impl OutcomeBody {
     pub(super) fn new(body: AnswerBody, visit: Visit) -> Self {
-        Self {
-            body,
-            visit: Some(Box::new(visit)),
-            bytes: 0,
-        }
+        let visit = Some(Box::new(visit));
+        Self { body, visit }
     }
 
     fn end(&mut self, is_whole: bool) {
-        if let Some(visit) = self.visit.take() {
-            visit.end(self.bytes, is_whole);
+        if let Some(mut visit) = self.visit.take() {
+            visit.is_whole = is_whole;
         }
     }
 }
@@ -73,7 +70,9 @@ impl Body for OutcomeBody {
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
-                self.bytes += u64::try_from(length).unwrap_or(u64::MAX);
+                if let Some(visit) = &mut self.visit {
+                    visit.bytes += u64::try_from(length).unwrap_or(u64::MAX);
+                }
             }
             Poll::Ready(Some(Err(_))) => self.end(false),
             Poll::Ready(None) => self.end(true),
@@ -134,8 +133,10 @@ impl Rest {
 /// An answer written out as HTTP/1.1, for a connection that ends with it.
 pub(super) fn written(answer: Response<Bytes>, request_id: &RequestId) -> Bytes {
     let (mut head, body) = answer.into_parts();
-    head.headers
-        .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if has_body(head.status) {
+        head.headers
+            .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
     head.headers
         .insert(CONNECTION, HeaderValue::from_static("close"));
     head.headers

@@ -25,7 +25,8 @@ pub(super) struct Ledger {
     pub(super) metrics: Arc<WorkerMetrics>,
 }
 
-/// One request, as the log and the metrics will see it.
+/// One request, as the log and the metrics will see it: when it is dropped, it writes the access line and counts, so
+/// that a client that goes away in the middle leaves a line as well.
 pub(super) struct Visit {
     pub(super) request_id: RequestId,
     /// The place of its route.
@@ -34,8 +35,13 @@ pub(super) struct Visit {
     pub(super) app: Option<usize>,
     /// The place of its upstream.
     pub(super) upstream: Option<usize>,
+    /// The status of its answer, once there is one.
     pub(super) status: Option<StatusCode>,
     pub(super) refusal: Option<Refusal>,
+    /// How much of the answer's body was handed over.
+    pub(super) bytes: u64,
+    /// Whether that was all of it.
+    pub(super) is_whole: bool,
     upstream_took: Option<Duration>,
     asked: Option<(Method, Uri)>,
     client: Option<IpAddr>,
@@ -47,26 +53,35 @@ impl Visit {
     /// Begins with a request's head. The id of a trusted proxy is taken over.
     pub(super) fn begin(head: &Parts, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
         let told = head.headers.get(X_REQUEST_ID).filter(|_| peer.is_trusted());
-        Self {
-            request_id: told
-                .and_then(RequestId::parse)
-                .unwrap_or_else(RequestId::generate),
-            asked: Some((head.method.clone(), head.uri.clone())),
-            ..Self::unread(peer, ledger)
-        }
+        let request_id = told
+            .and_then(RequestId::parse)
+            .unwrap_or_else(RequestId::generate);
+        let asked = (head.method.clone(), head.uri.clone());
+        Self::new(request_id, Some(asked), peer, ledger)
     }
 
     /// Begins with something that never became a request.
     pub(super) fn unread(peer: &Peer, ledger: &Rc<Ledger>) -> Self {
+        Self::new(RequestId::generate(), None, peer, ledger)
+    }
+
+    fn new(
+        request_id: RequestId,
+        asked: Option<(Method, Uri)>,
+        peer: &Peer,
+        ledger: &Rc<Ledger>,
+    ) -> Self {
         Self {
-            request_id: RequestId::generate(),
+            request_id,
             route: None,
             app: None,
             upstream: None,
             status: None,
             refusal: None,
+            bytes: 0,
+            is_whole: false,
             upstream_took: None,
-            asked: None,
+            asked,
             client: peer.address(),
             since: Instant::now(),
             ledger: Rc::clone(ledger),
@@ -88,10 +103,9 @@ impl Visit {
             .is_some_and(|(method, _)| method == Method::HEAD)
     }
 
-    /// Ends after `bytes` of a body, whole or cut off: writes the access line and counts.
-    pub(super) fn end(&self, bytes: u64, is_whole: bool) {
+    fn end(&self) {
         let took = self.since.elapsed();
-        let status = self.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status.unwrap_or_else(client_gone);
         let Ledger { plan, metrics } = &*self.ledger;
         metrics.request(self.route, status, took);
         let route = self.route.and_then(|index| plan.routes.get(index));
@@ -109,13 +123,24 @@ impl Visit {
             upstream = upstream.map(|upstream| upstream.name.as_str()),
             upstream_ms = self.upstream_took.map(millis),
             duration_ms = millis(took),
-            bytes,
-            cut = (!is_whole).then_some(true),
+            bytes = self.bytes,
+            cut = (!self.is_whole).then_some(true),
             refusal = self.refusal.as_ref().map(|refusal| refusal.code.as_str()),
             reason = self.refusal.as_ref().map(|refusal| refusal.reason.as_ref()),
             "request"
         );
     }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What stands for the status of an answer that nobody waited for, as other servers have it.
+fn client_gone() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 /// Milliseconds, to the microsecond.

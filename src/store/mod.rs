@@ -80,3 +80,6 @@ pub struct Opened {
     /// The session.
     pub session: Arc<Session>,
 }
+
+#[cfg(test)]
+mod contract;

@@ -133,15 +133,25 @@ impl From<NoRoute> for Refusal {
 /// An answer of the gateway's own: JSON that no cache keeps.
 #[must_use]
 pub fn json_answer(status: StatusCode, body: &Value) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_string()));
+    let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=utf-8"),
-    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if has_body(status) {
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        headers.insert(CONTENT_TYPE, json);
+        *answer.body_mut() = Bytes::from(body.to_string());
+    }
     answer
+}
+
+/// Whether HTTP lets an answer of this status have a body.
+#[must_use]
+pub fn has_body(status: StatusCode) -> bool {
+    !matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    )
 }
 
 #[cfg(test)]
@@ -156,7 +166,7 @@ mod tests {
     fn a_refusal_tells_code_message_and_request_id_but_not_the_reason() {
         let id = RequestId::generate();
         let refusal = Refusal::new(RefusalCode::LoginRateLimited, "errcode 45011")
-            .retry_after(Duration::from_secs(60));
+            .retry_after(Duration::from_mins(1));
         let answer = refusal.answer(None, None, &id);
         assert_eq!(answer.status(), 429);
         assert_eq!(answer.headers()[RETRY_AFTER], "60");
@@ -183,6 +193,17 @@ mod tests {
             body(&answer),
             json!({"errno": 401, "errmsg": errmsg, "data": null})
         );
+    }
+
+    #[test]
+    fn a_refusal_under_a_status_without_a_body_has_none() {
+        let refusal = Refusal::bad_request("x");
+        for status in [204, 205, 304] {
+            let status = StatusCode::from_u16(status).ok();
+            let answer = refusal.answer(status, None, &RequestId::generate());
+            assert!(answer.body().is_empty());
+            assert!(!answer.headers().contains_key(CONTENT_TYPE));
+        }
     }
 
     #[test]

@@ -12,8 +12,7 @@ use crate::domain::token::TokenPlace;
 #[must_use]
 pub fn find_in_head<'a>(place: &TokenPlace, head: &'a Parts) -> Option<Cow<'a, str>> {
     let found = match place {
-        TokenPlace::Header(name) => text_of(&head.headers, name)
-            .map(|text| Cow::Borrowed(after_scheme(text).map_or(text, |after| after.trim_start()))),
+        TokenPlace::Header(name) => in_header(&head.headers, name).map(Cow::Borrowed),
         TokenPlace::Bearer => bearer(&head.headers).map(Cow::Borrowed),
         TokenPlace::Query(name) => in_query(head.uri.query()?, name),
         TokenPlace::Cookie(name) => in_cookies(&head.headers, name).map(Cow::Borrowed),
@@ -90,27 +89,36 @@ pub fn strip_query<'a>(places: &[TokenPlace], query: &'a str) -> Option<Cow<'a, 
     (!kept.is_empty()).then(|| Cow::Owned(kept.join("&")))
 }
 
-fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    // A value that is no text is a token all the same, one that no session has.
-    headers
-        .get(name)
-        .map(|value| value.to_str().unwrap_or("?").trim())
+/// What a token's place holds. What is no text is a token all the same, one that no session has.
+fn text_of(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or("?")
+}
+
+fn in_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter().map(|value| {
+        let value = value.as_bytes().trim_ascii();
+        text_of(after_scheme(value).unwrap_or(value))
+    });
+    values.find(|text| !text.is_empty())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    values.find_map(|value| after_bearer(value.to_str().unwrap_or_default()))
+    let after = values.find_map(|value| after_bearer(value.as_bytes()));
+    after.map(text_of)
 }
 
 /// What follows `Bearer`, with or without a space: clients in the shops send both.
-fn after_bearer(value: &str) -> Option<&str> {
-    let (scheme, rest) = value.split_at_checked("bearer".len())?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+fn after_bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(b"bearer".len())?;
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer");
+    is_bearer.then(|| rest.trim_ascii())
 }
 
-/// What follows `Bearer` and a space.
-fn after_scheme(value: &str) -> Option<&str> {
-    after_bearer(value).filter(|_| value.as_bytes().get("bearer".len()) == Some(&b' '))
+/// What follows `Bearer` and a space; nothing, if `Bearer` is all there is.
+fn after_scheme(value: &[u8]) -> Option<&[u8]> {
+    let next = value.get(b"bearer".len());
+    after_bearer(value).filter(|_| next.is_none_or(|next| *next == b' '))
 }
 
 fn in_query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
@@ -121,16 +129,12 @@ fn in_query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
 }
 
 fn in_cookies<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let values = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut named = values
-        .flat_map(|value| value.split(';'))
-        .filter_map(|cookie| {
-            let (key, value) = cookie.trim().split_once('=')?;
-            (key == name).then(|| value.trim_matches('"'))
-        });
+    let values = headers.get_all(COOKIE).iter();
+    let cookies = values.flat_map(|value| value.as_bytes().split(|b| *b == b';'));
+    let mut named = cookies.filter_map(|cookie| {
+        let (key, value) = text_of(cookie).trim().split_once('=')?;
+        (key == name).then(|| value.trim_matches('"'))
+    });
     named.find(|value| !value.is_empty())
 }
 
@@ -178,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_in_each_place_of_the_head() {
-        let cases: [(&str, &str, &[(&str, &str)]); 9] = [
+        let cases: [(_, _, &[_]); 9] = [
             ("header:X-Skey", "/", &[("x-skey", " T ")]),
             (
                 "header:Authori-zation",

@@ -22,3 +22,8 @@ mod legacy;
 mod login;
 mod php;
 mod process;
+mod refusals;
+mod replay;
+mod sessions;
+mod tokens;
+mod wechat_trouble;

@@ -88,17 +88,17 @@ impl Logins {
     ) -> Result<Response<Bytes>, Refusal> {
         let index = app.index;
         let this = Arc::clone(self);
-        let login = self
-            .control
-            .spawn(async move { this.log_in(index, request).await });
+        let login = self.control.spawn(async move {
+            let result = this.log_in(index, request).await;
+            let refused = result.as_ref().err();
+            let outcome = refused.map_or("ok", |refusal| refusal.code.as_str());
+            this.metrics.login(index, outcome);
+            result
+        });
         let result = login.await.unwrap_or_else(|error| {
             let reason = format!("the login broke off: {error}");
             Err(Refusal::new(RefusalCode::WechatUnavailable, reason).retry_after(RETRY_AFTER))
         });
-        let outcome = result
-            .as_ref()
-            .map_or_else(|refusal| refusal.code.as_str(), |_| "ok");
-        self.metrics.login(index, outcome);
         Ok(self.tell(&result?, response))
     }
 
@@ -116,13 +116,14 @@ impl Logins {
         };
         let exchange = || async {
             let on_call = |outcome, took| self.metrics.wechat_call(app.app.index, outcome, took);
-            self.wechat.exchange(app, &request.code, on_call).await
+            let exchange = self.wechat.exchange(app, &request.code, on_call).await;
+            exchange.inspect_err(|error| log(error, &app.app))
         };
         let grant = self
             .grants
             .grant(app.app.index, &request.code, exchange)
             .await;
-        let grant = grant.map_err(|error| refuse(&error, &app.app))?;
+        let grant = grant.map_err(|error| refuse(&error))?;
         let proven = request.proofs.hold(&grant.exchange, &app.app)?;
         let opened = grant.opened.get_or_try_init(|| {
             let exchange = &grant.exchange;
@@ -161,21 +162,31 @@ impl Logins {
     }
 }
 
-/// What a client is told of WeChat's refusal. What the operator must set right is an error in the log.
-fn refuse(error: &WeChatError, app: &App) -> Refusal {
-    let reason = chain(error);
-    let refuse = |code| Refusal::new(code, reason.clone());
+/// Tells the operator what they must set right, and that WeChat fails; what clients do wrong stands in access lines.
+fn log(error: &WeChatError, app: &App) {
+    let (app, reason) = (app.name.as_str(), chain(error));
+    match error {
+        WeChatError::Misconfigured { .. } => {
+            tracing::error!(app, %reason, "logins fail until the operator acts");
+        }
+        WeChatError::Unavailable(_) => tracing::warn!(app, %reason, "WeChat is unavailable"),
+        WeChatError::CodeInvalid
+        | WeChatError::CodeUsed
+        | WeChatError::Blocked
+        | WeChatError::RateLimited => {}
+    }
+}
+
+/// What a client is told of WeChat's refusal.
+fn refuse(error: &WeChatError) -> Refusal {
+    let refuse = |code| Refusal::new(code, chain(error));
     match error {
         WeChatError::CodeInvalid => refuse(RefusalCode::LoginCodeInvalid),
         WeChatError::CodeUsed => refuse(RefusalCode::LoginCodeUsed),
         WeChatError::Blocked => refuse(RefusalCode::LoginBlocked),
         WeChatError::RateLimited => refuse(RefusalCode::LoginRateLimited).retry_after(RATE_LIMIT),
-        WeChatError::Misconfigured { .. } => {
-            tracing::error!(app = app.name, %reason, "logins fail until the operator acts");
-            refuse(RefusalCode::GatewayMisconfigured)
-        }
+        WeChatError::Misconfigured { .. } => refuse(RefusalCode::GatewayMisconfigured),
         WeChatError::Unavailable(_) => {
-            tracing::warn!(app = app.name, %reason, "WeChat is unavailable");
             refuse(RefusalCode::WechatUnavailable).retry_after(RETRY_AFTER)
         }
     }

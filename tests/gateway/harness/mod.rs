@@ -12,7 +12,7 @@ pub use client::{Answer, Ask, Line};
 pub use log::Log;
 pub use process::{Ended, Process, Scratch, wxgate};
 pub use service::{SHIPPED, Service, Setup};
-pub use world::{APPID, BASE, SECRET, World};
+pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 
 use std::time::Duration;
 

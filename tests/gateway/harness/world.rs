@@ -3,16 +3,19 @@
 use std::net::{SocketAddr, TcpListener};
 
 use serde_json::Value;
+use tokio::time::Instant;
 use wxgate::app::{self, Running};
 use wxgate::config::{self, Surroundings};
 use wxgate::domain::clock::Clock;
 use wxgate::simulator::Simulator;
 
-use super::{Answer, Ask, Backend, Line, Log};
+use super::{Answer, Ask, Backend, LONGEST, Line, Log};
 
 /// The appid of the app `shop`.
 pub const APPID: &str = "wx0123456789abcdef";
-/// Its secret.
+/// The appid of the app `game`, where there is one.
+pub const GAME_APPID: &str = "wxfedcba9876543210";
+/// The secret of both.
 pub const SECRET: &str = "the-secret-of-the-shop";
 
 /// The config that most tests start from. `WECHAT` and `BACKEND` stand for addresses.
@@ -64,6 +67,18 @@ path = "/*"
 upstream = "php"
 "#;
 
+/// What the base config lacks for a second app.
+const SECOND_APP: &str = r#"
+[apps.game]
+appid = "wxfedcba9876543210"
+secret = { env = "SHOP_SECRET" }
+
+[[routes]]
+path = "/game/login"
+action = "login"
+app = "game"
+"#;
+
 /// Everything around one gateway.
 pub struct World {
     pub wechat: Simulator,
@@ -96,6 +111,15 @@ impl World {
     /// A world with this config.
     pub fn of(config: &str) -> Self {
         Self::around(config, Backend::start())
+    }
+
+    /// A world with a second app, `game`, that has the login route `/game/login`, and with `more` behind all that.
+    pub fn with_two_apps(more: &str) -> Self {
+        let login = "action = \"login\"";
+        let base = BASE.replace(login, &format!("{login}\napp = \"shop\""));
+        let world = Self::of(&format!("{base}\n{SECOND_APP}\n{more}"));
+        world.wechat.register_app(GAME_APPID, SECRET);
+        world
     }
 
     /// A world with this config and this backend.
@@ -181,11 +205,23 @@ impl World {
 
     /// The value of a metric, written as on the page: `name{label="value"}`; 0 if it is not there.
     pub fn metric(&self, series: &str) -> f64 {
-        let page = self.admin("/metrics").text();
-        let line = page
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse().unwrap())
+        self.series(series)
+            .map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// The whole number that a metric counts; 0 if it is not there.
+    pub fn count(&self, series: &str) -> u64 {
+        self.series(series)
+            .map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Asks until a metric has come to `count`.
+    pub fn await_count(&self, series: &str, count: u64) {
+        let begun = Instant::now();
+        while self.count(series) != count {
+            let is_due = begun.elapsed() < LONGEST;
+            assert!(is_due, "{series} is {}, not {count}", self.count(series));
+        }
     }
 
     /// The access line of an answer, once it is written.
@@ -200,6 +236,14 @@ impl World {
     /// Stops the gateway and waits until it has drained.
     pub fn stop(&mut self) {
         self.gateway.take().unwrap().stop().unwrap();
+    }
+
+    /// What the operator's page says of a series.
+    fn series(&self, series: &str) -> Option<String> {
+        let page = self.admin("/metrics").text();
+        let mut lines = page.lines();
+        let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map(str::to_owned)
     }
 }
 

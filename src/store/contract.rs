@@ -1,0 +1,215 @@
+//! What every store promises, whatever keeps its sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Opened, Store};
+use crate::config::plan::SessionsPlan;
+use crate::domain::clock::Clock;
+use crate::domain::identity::{App, Identity, WechatId};
+use crate::domain::session::{SessionKey, SessionLimits};
+use crate::domain::token::Skey;
+use crate::metrics::{Labels, Metrics};
+
+/// How a store is made.
+type Make = fn(&SessionsPlan, Clock, Arc<Metrics>) -> Store;
+
+/// Every kind of store.
+const KINDS: [(&str, Make); 1] = [("memory", Store::memory)];
+
+/// One store of each kind, empty, each with a clock of its own.
+fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
+    KINDS.map(|(kind, make)| Shelf::new(kind, make, capacity))
+}
+
+/// A store and what it goes by.
+struct Shelf {
+    kind: &'static str,
+    store: Store,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+impl Shelf {
+    fn new(kind: &'static str, make: Make, capacity: u64) -> Self {
+        let plan = SessionsPlan {
+            limits: SessionLimits {
+                lifetime: Duration::from_hours(10),
+                idle: Duration::from_hours(4),
+            },
+            capacity,
+            token: Vec::new(),
+            login_replay: Duration::ZERO,
+        };
+        let labels = Labels {
+            apps: vec!["shop".to_owned(), "game".to_owned()],
+            ..Labels::default()
+        };
+        let (clock, metrics) = (Clock::start(), Arc::new(Metrics::new(labels, 1)));
+        Self {
+            kind,
+            store: make(&plan, clock.clone(), Arc::clone(&metrics)),
+            clock,
+            metrics,
+        }
+    }
+
+    async fn open(&self, app: usize, user: &str, key: &str) -> Opened {
+        let identity = identity(app, user);
+        self.store
+            .open(identity, SessionKey::new(key))
+            .await
+            .unwrap()
+    }
+
+    async fn has(&self, opened: &Opened) -> bool {
+        self.store.find(&opened.skey.digest()).await.is_some()
+    }
+
+    async fn touch(&self, opened: &Opened) {
+        let session = self.store.find(&opened.skey.digest()).await.unwrap();
+        session.touch(self.clock.now());
+    }
+
+    /// The current key of a session's user, and the one before.
+    async fn keys(&self, opened: &Opened) -> (String, Option<String>) {
+        let session = self.store.find(&opened.skey.digest()).await.unwrap();
+        let keys = session.keys.keys();
+        let previous = keys.previous.map(|key| key.reveal().to_owned());
+        (keys.current.reveal().to_owned(), previous)
+    }
+
+    /// Whether the metrics show so many sessions of an app.
+    fn counts(&self, app: &str, sessions: usize) -> bool {
+        self.store.tidy();
+        let line = format!("\nwxgate_sessions{{app=\"{app}\"}} {sessions}\n");
+        self.metrics.encode().contains(&line)
+    }
+}
+
+fn identity(app: usize, user: &str) -> Identity {
+    let name = if app == 0 { "shop" } else { "game" };
+    Identity {
+        app: Arc::new(App {
+            name: name.to_owned(),
+            appid: WechatId::parse(&format!("wx-{name}")).unwrap(),
+            index: app,
+        }),
+        openid: WechatId::parse(user).unwrap(),
+        unionid: WechatId::parse(&format!("u-{user}")),
+    }
+}
+
+#[tokio::test]
+async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
+    for shelf in every_store(100) {
+        let alice = shelf.open(0, "alice", "k1").await;
+        let bob = shelf.open(1, "bob", "k2").await;
+        assert_ne!(alice.skey, bob.skey, "{}", shelf.kind);
+        let found = |skey: &Skey| {
+            let (store, digest) = (shelf.store.clone(), skey.digest());
+            async move { store.find(&digest).await }
+        };
+        let of_alice = found(&alice.skey).await.unwrap();
+        assert_eq!(of_alice.identity, identity(0, "alice"), "{}", shelf.kind);
+        assert_eq!(shelf.keys(&alice).await, ("k1".to_owned(), None));
+        let of_bob = found(&bob.skey).await.unwrap();
+        assert_eq!(of_bob.identity, identity(1, "bob"), "{}", shelf.kind);
+        let stranger = Skey::generate().unwrap();
+        assert!(found(&stranger).await.is_none(), "{}", shelf.kind);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_session_is_gone_and_the_others_stay() {
+    for shelf in every_store(100) {
+        let phone = shelf.open(0, "alice", "k").await;
+        let tablet = shelf.open(0, "alice", "k").await;
+        for _ in 0..2 {
+            shelf.store.close(&phone.skey.digest()).await;
+            assert!(!shelf.has(&phone).await, "{}", shelf.kind);
+            assert!(shelf.has(&tablet).await, "{}", shelf.kind);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_lifetime_however_much_it_is_used() {
+    for shelf in every_store(100) {
+        let alice = shelf.open(0, "alice", "k").await;
+        for _ in 0..3 {
+            shelf.clock.turn(Duration::from_hours(3));
+            shelf.touch(&alice).await;
+        }
+        shelf.clock.turn(Duration::from_hours(1));
+        assert!(!shelf.has(&alice).await, "{}", shelf.kind);
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_is_not_used_and_finding_is_not_using() {
+    for shelf in every_store(100) {
+        let used = shelf.open(0, "alice", "k").await;
+        let found = shelf.open(0, "bob", "k").await;
+        shelf.clock.turn(Duration::from_hours(3));
+        shelf.touch(&used).await;
+        assert!(shelf.has(&found).await, "{}", shelf.kind);
+        shelf.clock.turn(Duration::from_hours(1));
+        assert!(shelf.has(&used).await, "{}", shelf.kind);
+        assert!(!shelf.has(&found).await, "{}", shelf.kind);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_login_renews_the_key_of_all_devices_of_that_user_in_that_app() {
+    for shelf in every_store(100) {
+        let phone = shelf.open(0, "alice", "k1").await;
+        let bob = shelf.open(0, "bob", "k2").await;
+        let player = shelf.open(1, "alice", "k3").await;
+        let tablet = shelf.open(0, "alice", "k4").await;
+        let renewed = ("k4".to_owned(), Some("k1".to_owned()));
+        assert_eq!(shelf.keys(&phone).await, renewed, "{}", shelf.kind);
+        assert_eq!(shelf.keys(&tablet).await, renewed, "{}", shelf.kind);
+        assert_eq!(shelf.keys(&bob).await, ("k2".to_owned(), None));
+        assert_eq!(shelf.keys(&player).await, ("k3".to_owned(), None));
+        shelf.open(0, "alice", "k4").await;
+        assert_eq!(shelf.keys(&phone).await, renewed, "{}", shelf.kind);
+    }
+}
+
+#[tokio::test]
+async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
+    for shelf in every_store(2) {
+        let alice = shelf.open(0, "alice", "k").await;
+        let bob = shelf.open(0, "bob", "k").await;
+        shelf.store.tidy();
+        // However often it was used: only how long ago counts.
+        for _ in 0..10 {
+            shelf.touch(&bob).await;
+        }
+        shelf.touch(&alice).await;
+        shelf.store.tidy();
+        let carol = shelf.open(0, "carol", "k").await;
+        assert!(shelf.counts("shop", 2), "{}", shelf.kind);
+        assert!(shelf.has(&carol).await, "{}", shelf.kind);
+        assert!(shelf.has(&alice).await, "{}", shelf.kind);
+        assert!(!shelf.has(&bob).await, "{}", shelf.kind);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_counted_in_and_out_once_each_for_their_app() {
+    for shelf in every_store(100) {
+        assert!(shelf.counts("shop", 0) && shelf.counts("game", 0));
+        let closed = shelf.open(0, "alice", "k").await;
+        let ended = shelf.open(0, "bob", "k").await;
+        shelf.open(1, "alice", "k").await;
+        assert!(shelf.counts("shop", 2) && shelf.counts("game", 1));
+        shelf.store.close(&closed.skey.digest()).await;
+        shelf.store.close(&closed.skey.digest()).await;
+        assert!(shelf.counts("shop", 1), "{}", shelf.metrics.encode());
+        shelf.clock.turn(Duration::from_hours(4));
+        assert!(!shelf.has(&ended).await && !shelf.has(&ended).await);
+        assert!(shelf.counts("shop", 0), "{}", shelf.metrics.encode());
+    }
+}
