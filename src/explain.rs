@@ -1,6 +1,7 @@
 //! What the gateway would do with a request, told instead of done. Knows the rules, and asks nobody.
 
 use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::domain::identity::{App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
+use crate::endpoints::check_method;
 use crate::upstream::{Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
@@ -35,6 +37,8 @@ const SOME_HOST: &str = "localhost";
 const SOME_USER: &str = "OPENID-OF-THE-SESSION";
 /// The same across apps.
 const SOME_UNION_USER: &str = "UNIONID-OF-THE-SESSION";
+/// The address of a client that is nobody's: it is set aside for examples.
+const SOME_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Tells which route `question` falls under and what would be forwarded, in lines for people.
 ///
@@ -47,6 +51,9 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
     let route = route(plan, &path, host.name(), &head.method)?;
+    if !matches!(route.action, Action::Forward { .. }) {
+        check_method(&head.method)?;
+    }
     let mut told = format!("route     {}\n", route.label);
     match &route.action {
         Action::Login { app, .. } => line(&mut told, "action", &format!("login to {}", app.name)),
@@ -58,7 +65,9 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
             apps,
         } => {
             line(&mut told, "guard", guard_in_words(*guard));
-            line(&mut told, "sessions", &apps_in_words(apps, plan));
+            if *guard != Guard::None {
+                line(&mut told, "sessions", &apps_in_words(apps, plan));
+            }
             if let Some(upstream) = plan.upstreams.get(*upstream) {
                 let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
                 line(
@@ -117,7 +126,7 @@ fn forwarded(
     identity: Option<&Identity>,
 ) -> Result<String, Refusal> {
     let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
-    let peer = Peer::new(None, Scheme::Http, &[]);
+    let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]);
     let body = Inbound::Whole(Bytes::new());
     let request_id = RequestId::generate();
     let outbound = Outbound {

@@ -1,4 +1,63 @@
 //! wxgate: a reverse-proxy authentication gateway for WeChat mini-programs.
+//!
+//! A client logs in with the code of `wx.login()` and gets a session token, the *skey*. Every later request carries the
+//! skey; wxgate looks it up, removes whatever the client pretended to be, and forwards the request with one identity
+//! that the backend can trust. This page is the map; [`gateway`] is where to begin to read.
+//!
+//! # The rooms
+//!
+//! Each directory or file below src is a room with one subject, and its first line says which. Imports point down only,
+//! and two rooms of one layer do not know each other; tests/gateway/architecture.rs holds them to it.
+//!
+//! ```text
+//! main                                      arguments, and how a process ends
+//! demo   service                            everything on loopback │ signals, systemd
+//! app                                       config → parts → run; alone in seeing every part
+//! gateway   explain                         the journey of a request, done │ told
+//! endpoints   admin                         login, check, logout │ the operator's pages
+//! store   wechat   upstream   listener      sessions │ WeChat's API │ backends │ sockets
+//! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
+//! domain                                    identity, session, token, path, route, refusal, clock
+//! ```
+//!
+//! [`telemetry`] stands beside the users of the config. [`simulator`] is a WeChat for the demo and the tests, and uses
+//! nothing of ours, so that it can contradict us.
+//!
+//! # The journey of an authenticated request
+//!
+//! 1. A worker's [`listener`] accepts the connection (socket.rs), drives it (connection.rs) within its times (pulse.rs),
+//!    and hands each request to the [`gateway`], its [`listener::Handler`].
+//! 2. What two parsers could read differently is refused: the head by [`wire::head`], the path by [`domain::path`].
+//! 3. [`domain::route`] finds the most specific route. What has none is refused.
+//! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
+//! 5. [`upstream`] seals the request (seal.rs) and sends it on a connection of this worker's own (pool.rs, send.rs).
+//! 6. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs writes the
+//!    access line and counts.
+//!
+//! # The journey of a login
+//!
+//! 1. As above up to the route, whose action is a login; [`endpoints::login`] reads the code and its proofs
+//!    (request.rs).
+//! 2. login/grants.rs holds that a code is exchanged once, however often it comes within `login_replay`.
+//! 3. [`wechat`] calls code2Session on the control runtime, with retries (retry.rs) where they are safe, and reads the
+//!    answer (reply.rs).
+//! 4. login/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
+//! 5. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
+//!    route's `response`.
+//!
+//! # What always holds
+//!
+//! - **Strip always, inject last.** Whatever could pass for an identity is removed on every path, open ones too; the
+//!   identity headers are set after everything else.
+//! - **One constructor.** Only [`upstream::Sealer::seal`] makes an [`upstream::Sealed`], and nothing else is ever sent.
+//! - **Default deny.** No route, no answer; a route without `auth` requires a session; a config with a problem does
+//!   not start.
+//! - **No lock across workers on the hot path.** A worker is one thread with its own sockets, connections and counters.
+//!   What is slow and rare runs on the control runtime.
+//! - **One clock.** Whatever expires asks [`domain::clock::Clock`], which tests turn.
+//! - **Errors are translated once per border.** An errcode becomes a [`wechat::WeChatError`], that a
+//!   [`wire::refusal::Refusal`], and that a status, in the one table of [`domain::refusal`].
+//! - **Secrets mask themselves.** No openid, skey, code, key or secret is logged, at any level.
 
 pub mod admin;
 pub mod app;

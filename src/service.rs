@@ -17,6 +17,8 @@ pub fn run(plan: Plan) -> anyhow::Result<()> {
     let log = telemetry::start(&plan.log)?;
     let running = app::start(plan, Clock::start())?;
     running.metrics().watch_dropped_lines(log.dropped_lines());
+    // From the first word that it listens on, a signal means to drain.
+    let signals = running.wait(async { Signals::hear() })?;
     for address in running.addresses() {
         tracing::info!(%address, "listening");
     }
@@ -24,7 +26,7 @@ pub fn run(plan: Plan) -> anyhow::Result<()> {
         tracing::info!(%address, "listening for the operator");
     }
     notify(NotifyState::Ready);
-    let name = running.wait(async { first(terminated()?, interrupted()?).await })?;
+    let name = running.wait(signals.first());
     tracing::info!(signal = name, "stopping");
     notify(NotifyState::Stopping);
     running.stop()?;
@@ -32,20 +34,28 @@ pub fn run(plan: Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for a signal to stop and gives its name.
-async fn first(mut term: Signal, mut int: Signal) -> anyhow::Result<&'static str> {
-    tokio::select! {
-        _ = term.recv() => Ok("SIGTERM"),
-        _ = int.recv() => Ok("SIGINT"),
+/// The signals to stop.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Hears them from now on, wherever they would have ended the process before.
+    fn hear() -> anyhow::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?,
+            int: signal(SignalKind::interrupt()).context("SIGINT cannot be awaited")?,
+        })
     }
-}
 
-fn terminated() -> anyhow::Result<Signal> {
-    signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")
-}
-
-fn interrupted() -> anyhow::Result<Signal> {
-    signal(SignalKind::interrupt()).context("SIGINT cannot be awaited")
+    /// Waits for one and gives its name.
+    async fn first(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
 }
 
 fn notify(state: NotifyState<'_>) {

@@ -8,8 +8,9 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Context;
-use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::plan::Plan;
 use crate::config::{self, Surroundings};
 use crate::domain::clock::Clock;
 use crate::simulator::Simulator;
@@ -33,16 +34,16 @@ pub fn run() -> anyhow::Result<()> {
     let simulator = Simulator::start(loopback(0)?).context("the simulator does not start")?;
     simulator.register_app(APPID, SECRET);
     let backend = Backend::start(loopback(0)?).context("the sample backend does not start")?;
-    let port = free_port()?;
-    let text = config_text(port, &simulator.base_url(), &backend.base_url());
-    let mut surroundings = Surroundings::of_process();
-    surroundings
-        .variables
-        .insert("DEMO_SECRET".to_owned(), SECRET.to_owned());
-    let plan = config::read("demo.toml", &text, &surroundings)?;
-    let log = telemetry::start(&plan.log)?;
-    let running = app::start(plan, Clock::start())?;
+    let plan = |port| plan(port, &simulator.base_url(), &backend.base_url());
+    let usual = plan(USUAL_PORT)?;
+    let log = telemetry::start(&usual.log)?;
+    // Any other port, if something else listens on the usual one.
+    let running =
+        app::start(usual, Clock::start()).or_else(|_| app::start(plan(0)?, Clock::start()))?;
     running.metrics().watch_dropped_lines(log.dropped_lines());
+    let mut ctrl_c = running
+        .wait(async { signal(SignalKind::interrupt()) })
+        .context("Ctrl-C cannot be awaited")?;
     let gateway = running
         .addresses()
         .first()
@@ -53,24 +54,20 @@ pub fn run() -> anyhow::Result<()> {
         .context("the admin listener has no address")?;
     let words = walkthrough::text(gateway, &simulator.base_url(), admin);
     std::io::stdout().write_all(words.as_bytes())?;
-    running.wait(ctrl_c()).context("Ctrl-C cannot be awaited")?;
+    running.wait(ctrl_c.recv());
     running.stop()
 }
 
-fn config_text(port: u16, wechat: &str, backend: &str) -> String {
-    include_str!("demo.toml")
+fn plan(port: u16, wechat: &str, backend: &str) -> anyhow::Result<Plan> {
+    let text = include_str!("demo.toml")
         .replace("127.0.0.1:8080", &format!("127.0.0.1:{port}"))
         .replace("http://wechat.invalid", wechat)
-        .replace("http://backend.invalid", backend)
-}
-
-/// The usual port, or any other if that is taken.
-fn free_port() -> anyhow::Result<u16> {
-    let probe = loopback(USUAL_PORT).or_else(|_| loopback(0));
-    Ok(probe
-        .and_then(|probe| probe.local_addr())
-        .context("no port is free")?
-        .port())
+        .replace("http://backend.invalid", backend);
+    let mut surroundings = Surroundings::of_process();
+    surroundings
+        .variables
+        .insert("DEMO_SECRET".to_owned(), SECRET.to_owned());
+    Ok(config::read("demo.toml", &text, &surroundings)?)
 }
 
 fn loopback(port: u16) -> std::io::Result<TcpListener> {

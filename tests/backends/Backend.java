@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
 
 /**
  * A backend that tells what reached it: {@code java tests/backends/Backend.java PORT}. Port 0 means any free one; the
- * first line of the output says which.
+ * first line of the output says which, and each request is a line after it.
  */
 public final class Backend {
     private Backend() {}
@@ -36,6 +36,7 @@ public final class Backend {
 
     private static void answer(HttpExchange exchange) throws IOException {
         try (exchange) {
+            System.out.println(exchange.getRequestMethod() + " " + exchange.getRequestURI());
             byte[] answer = describe(exchange).getBytes(StandardCharsets.UTF_8);
             exchange.getResponseHeaders().set("Content-Type", "application/json");
             boolean isHead = exchange.getRequestMethod().equals("HEAD");

@@ -13,9 +13,17 @@
 )]
 
 mod access_log;
+mod architecture;
+mod commands;
+mod demo;
+mod docs;
 mod harness;
 mod hygiene;
+mod java;
+mod legacy;
 mod login;
+mod php;
+mod process;
 mod refusals;
 mod replay;
 mod sessions;

@@ -3,11 +3,15 @@
 mod backend;
 mod client;
 mod log;
+mod process;
+mod service;
 mod world;
 
 pub use backend::{Backend, Conversation, Seen};
 pub use client::{Answer, Ask, Line};
 pub use log::Log;
+pub use process::{Ended, Process, Scratch, wxgate};
+pub use service::{SHIPPED, Service, Setup};
 pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 
 use std::time::Duration;
