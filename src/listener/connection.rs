@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::pulse::{Cut, Pulse};
@@ -21,8 +22,8 @@ use super::wire::Wire;
 use super::{ConnectionLimits, Handler, Stop, Unread};
 use crate::domain::peer::Peer;
 
-/// How long a connection's last words may take.
-const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection's last words may take, and how long after them a client may go on sending.
+const LINGER: Duration = Duration::from_secs(30);
 /// What the library may read ahead beyond a head, in bytes.
 const READ_AHEAD: usize = 16 * 1024;
 
@@ -112,7 +113,9 @@ async fn finish<R: Fn(Unread) -> Bytes + Unpin>(mut wire: Wire<R>, cut: Option<C
         match cut {
             Some(Cut::SlowHead) => wire.refuse(Unread::TooSlow).await?,
             Some(Cut::Blocked) => return Ok(()),
-            Some(Cut::Idle) | None => {}
+            // Nothing is on its way that closing could lose.
+            Some(Cut::Idle) => return wire.shutdown().await,
+            None => {}
         }
         wire.linger().await
     };
