@@ -172,9 +172,13 @@ impl<H: Handler> Listener<H> {
             Some(guest) => {
                 tokio::task::spawn_local(guest.stay(accepted.transport, peer));
             }
-            None => accepted
-                .transport
-                .dismiss(&self.handler.refuse(Unread::TooMany, &peer)),
+            None => {
+                let last_words = self.handler.refuse(Unread::TooMany, &peer);
+                // Under TLS, words in the clear would be none, and a handshake is more than is left for one too many.
+                if self.tls.is_none() {
+                    accepted.transport.dismiss(&last_words);
+                }
+            }
         }
     }
 }
