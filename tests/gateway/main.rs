@@ -5,5 +5,12 @@
     reason = "the harness's verbs are public to the tests, and nobody is beyond them"
 )]
 
+mod answers;
+mod drain;
 mod harness;
+mod limits;
+mod listener;
 mod login;
+mod proxying;
+mod upstream;
+mod upstream_failures;

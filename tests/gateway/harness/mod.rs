@@ -2,15 +2,39 @@
 
 mod backend;
 mod client;
+mod directory;
+mod gate;
 mod log;
 mod world;
 
 pub use backend::{Backend, Conversation, Seen};
 pub use client::{Answer, Ask, Line};
+pub use directory::Directory;
+pub use gate::Gate;
 pub use log::Log;
 pub use world::{APPID, BASE, SECRET, World};
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long a test waits for what should come at once. Nothing passes or fails by it but a test that would hang.
 pub const LONGEST: Duration = Duration::from_secs(30);
+
+/// After how long without progress a stream counts as stopped. Too short, it would hide a fault, not make one up.
+const A_WHILE: Duration = Duration::from_millis(500);
+
+/// Writes as much of `bytes` as is taken, and tells how much that was once nothing was taken for a while.
+fn send_while_taken(stream: &mut TcpStream, bytes: &[u8]) -> usize {
+    let patience = stream.write_timeout().unwrap();
+    stream.set_write_timeout(Some(A_WHILE)).unwrap();
+    let mut sent = 0;
+    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+        match stream.write(rest) {
+            Ok(count) => sent += count,
+            Err(_) => break,
+        }
+    }
+    stream.set_write_timeout(patience).unwrap();
+    sent
+}

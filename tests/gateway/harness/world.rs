@@ -8,7 +8,7 @@ use wxgate::config::{self, Surroundings};
 use wxgate::domain::clock::Clock;
 use wxgate::simulator::Simulator;
 
-use super::{Answer, Ask, Backend, Line, Log};
+use super::{Answer, Ask, Backend, LONGEST, Line, Log};
 
 /// The appid of the app `shop`.
 pub const APPID: &str = "wx0123456789abcdef";
@@ -188,6 +188,20 @@ impl World {
         line.map_or(0.0, |value| value.parse().unwrap())
     }
 
+    /// Waits until a metric has this value.
+    #[track_caller]
+    pub fn wait_metric(&self, series: &str, value: f64) {
+        let since = tokio::time::Instant::now();
+        while (self.metric(series) - value).abs() > f64::EPSILON {
+            assert!(
+                since.elapsed() < LONGEST,
+                "{series} is {}",
+                self.metric(series)
+            );
+            std::thread::yield_now();
+        }
+    }
+
     /// The access line of an answer, once it is written.
     pub fn access_line(&self, answer: &Answer) -> Value {
         self.log.access_line(
@@ -197,9 +211,14 @@ impl World {
         )
     }
 
+    /// Gives the gateway out of hand, to be stopped beside everything else.
+    pub fn take_gateway(&mut self) -> Running {
+        self.gateway.take().unwrap()
+    }
+
     /// Stops the gateway and waits until it has drained.
     pub fn stop(&mut self) {
-        self.gateway.take().unwrap().stop().unwrap();
+        self.take_gateway().stop().unwrap();
     }
 }
 
