@@ -155,8 +155,8 @@ fn what_is_not_http_is_a_failure_of_the_backend() {
             .refused(502, "upstream_failed");
         assert_eq!(world.backend.connections(), 2, "after {garbage:?}");
         assert_eq!(
-            world.metric(r#"wxgate_upstream_requests_total{upstream="php",outcome="failed"}"#),
-            2.0
+            world.count(r#"wxgate_upstream_requests_total{upstream="php",outcome="failed"}"#),
+            2
         );
     }
 }

@@ -41,7 +41,7 @@ fn what_has_begun_is_finished_and_nothing_new_begins() {
     let mut busy = world.connect();
     busy.send(&Ask::get("/open/").bytes());
     world.backend.wait_seen(1);
-    world.wait_metric(CONNECTIONS, 3.0);
+    world.wait_metric(CONNECTIONS, 3);
     let ready = || Line::to(operator).ask(&Ask::get("/readyz"));
     assert_eq!(ready().status, 200);
 
@@ -76,7 +76,7 @@ fn a_request_that_is_on_its_way_in_is_taken_whole() {
     line.send(b"x");
     world.wait_metric(
         r#"wxgate_upstream_connections{upstream="php",state="active"}"#,
-        1.0,
+        1,
     );
     let stopping = stop(world.take_gateway());
     assert!(witness.is_ended());
@@ -97,7 +97,7 @@ fn what_does_not_end_in_time_is_cut_off() {
     let mut half = world.connect();
     half.send(b"GET /open/ HTTP/1.1\r\nHost:");
     let operator = world.gateway().admin_address().unwrap();
-    world.wait_metric(CONNECTIONS, 2.0);
+    world.wait_metric(CONNECTIONS, 2);
     world.stop();
     assert!(line.is_ended());
     assert!(half.is_ended());
@@ -134,7 +134,7 @@ fn a_gateway_that_nobody_talks_to_stops_at_once() {
     let mut line = world.connect();
     assert_eq!(line.ask(&Ask::get("/open/")).status, 200);
     let mut silent = world.connect();
-    world.wait_metric(CONNECTIONS, 2.0);
+    world.wait_metric(CONNECTIONS, 2);
     world.stop();
     assert!(line.is_ended() && silent.is_ended());
     world.backend.wait_closed(1);

@@ -64,7 +64,7 @@ fn a_chunked_body_over_the_limit_is_refused_and_never_whole_at_the_backend() {
     world.backend.wait_closed(1);
     world.wait_metric(
         r#"wxgate_upstream_requests_total{upstream="php",outcome="aborted"}"#,
-        1.0,
+        1,
     );
 }
 

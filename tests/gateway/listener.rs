@@ -44,7 +44,7 @@ fn a_head_that_does_not_come_to_its_end_is_refused() {
     assert_eq!(access["reason"], "the head did not arrive in time");
     assert!(line.is_ended());
     drop(line);
-    world.wait_metric(CONNECTIONS, 0.0);
+    world.wait_metric(CONNECTIONS, 0);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_connection_that_brings_nothing_is_closed_without_a_word() {
     let world = serving("header_timeout = \"100ms\"");
     let mut line = world.connect();
     assert!(line.head().is_none());
-    world.wait_metric(CONNECTIONS, 0.0);
+    world.wait_metric(CONNECTIONS, 0);
     assert!(!world.log.text().contains("wxgate::access"));
 }
 
@@ -62,7 +62,7 @@ fn a_connection_that_rests_after_its_request_is_closed_without_a_word() {
     let mut line = world.connect();
     assert_eq!(line.ask(&Ask::get("/open/")).status, 200);
     assert!(line.head().is_none());
-    world.wait_metric(CONNECTIONS, 0.0);
+    world.wait_metric(CONNECTIONS, 0);
 }
 
 #[test]
@@ -93,14 +93,14 @@ fn one_connection_too_many_is_told_so_and_there_is_room_again_later() {
     let mut first = world.connect();
     assert_eq!(first.ask(&Ask::get("/open/")).status, 200);
     let second = world.connect();
-    world.wait_metric(CONNECTIONS, 2.0);
+    world.wait_metric(CONNECTIONS, 2);
     let mut third = world.connect();
     let answer = third.answer().refused(503, "overloaded");
     assert_eq!(answer.header("connection"), Some("close"));
     assert!(third.is_ended());
     assert_eq!(first.ask(&Ask::get("/open/")).status, 200);
     drop(second);
-    world.wait_metric(CONNECTIONS, 1.0);
+    world.wait_metric(CONNECTIONS, 1);
     assert_eq!(world.get("/open/").status, 200);
 }
 
@@ -234,7 +234,7 @@ fn under_tls_the_backend_is_told_https_and_the_end_is_said() {
         world.backend.only_seen().values("X-Forwarded-Proto"),
         ["https"]
     );
-    world.wait_metric(CONNECTIONS, 0.0);
+    world.wait_metric(CONNECTIONS, 0);
 }
 
 #[test]
@@ -244,10 +244,10 @@ fn who_speaks_no_tls_or_comes_too_late_is_not_answered_in_the_clear() {
     let mut plain = world.connect();
     plain.send(&Ask::get("/open/").bytes());
     assert!(plain.is_ended());
-    world.wait_metric(CONNECTIONS, 0.0);
+    world.wait_metric(CONNECTIONS, 0);
     let mut first = secure(&client, world.address());
     first.write_all(b"G").unwrap();
-    world.wait_metric(CONNECTIONS, 1.0);
+    world.wait_metric(CONNECTIONS, 1);
     assert!(world.connect().head().is_none());
 }
 
@@ -258,7 +258,7 @@ fn a_handshake_that_does_not_come_to_its_end_is_given_up() {
     let mut line = world.connect();
     line.send(b"\x16\x03\x01");
     assert!(line.is_ended());
-    world.wait_metric(CONNECTIONS, 0.0);
+    world.wait_metric(CONNECTIONS, 0);
 }
 
 #[test]

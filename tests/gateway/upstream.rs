@@ -53,9 +53,9 @@ fn one_connection_carries_one_request_after_the_other() {
         assert_eq!(world.ask(&Ask::post("/open/").body("x")).text(), "seen");
     }
     assert_eq!(world.backend.connections(), 1);
-    assert_eq!(world.metric(&outcome("ok")), 40.0);
-    world.wait_metric(ACTIVE, 0.0);
-    world.wait_metric(IDLE, 1.0);
+    assert_eq!(world.count(&outcome("ok")), 40);
+    world.wait_metric(ACTIVE, 0);
+    world.wait_metric(IDLE, 1);
 }
 
 #[test]
@@ -77,13 +77,13 @@ fn requests_at_the_same_time_have_connections_of_their_own() {
     }
     world.backend.wait_seen(4);
     assert_eq!(world.backend.connections(), 4);
-    assert_eq!((world.metric(ACTIVE), world.metric(IDLE)), (4.0, 0.0));
+    assert_eq!((world.count(ACTIVE), world.count(IDLE)), (4, 0));
     go_on.open();
     for line in &mut lines {
         assert_eq!(line.answer().text(), "seen");
     }
-    world.wait_metric(ACTIVE, 0.0);
-    assert_eq!(world.metric(IDLE), 4.0);
+    world.wait_metric(ACTIVE, 0);
+    assert_eq!(world.count(IDLE), 4);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_connection_that_the_backend_closed_meanwhile_is_no_fault_that_a_client_sees
         world.backend.wait_closed(round);
         assert_eq!(world.backend.seen().len(), round);
     }
-    world.wait_metric(IDLE, 0.0);
+    world.wait_metric(IDLE, 0);
 }
 
 /// A backend that answers the first request of its first connection, and then goes away from whatever it reads.
@@ -134,8 +134,8 @@ fn a_get_that_an_old_connection_lost_is_repeated_once() {
         .map(|seen| seen.target)
         .collect();
     assert_eq!(targets, ["/open/", "/open/again", "/open/again"]);
-    assert_eq!(world.metric(&outcome("retried")), 1.0);
-    assert_eq!(world.metric(&outcome("ok")), 2.0);
+    assert_eq!(world.count(&outcome("retried")), 1);
+    assert_eq!(world.count(&outcome("ok")), 2);
 }
 
 #[test]
@@ -164,8 +164,8 @@ fn a_post_that_may_have_arrived_is_never_repeated() {
         line.ask(&Ask::get("/open/"));
         line.ask(&ask).refused(502, "upstream_failed");
         assert_eq!(world.backend.seen().len(), 2);
-        assert_eq!(world.metric(&outcome("retried")), 0.0);
-        assert_eq!(world.metric(&outcome("failed")), 1.0);
+        assert_eq!(world.count(&outcome("retried")), 0);
+        assert_eq!(world.count(&outcome("failed")), 1);
     }
 }
 
@@ -188,8 +188,8 @@ fn a_server_that_refuses_is_passed_over_and_no_client_sees_it() {
     for _ in 0..6 {
         assert_eq!(world.ask(&Ask::post("/open/").body("x")).status, 200);
     }
-    assert_eq!(world.metric(&outcome("ok")), 6.0);
-    assert_eq!(world.metric(&outcome("unreachable")), 0.0);
+    assert_eq!(world.count(&outcome("ok")), 6);
+    assert_eq!(world.count(&outcome("unreachable")), 0);
     // It was tried when its turn first came, and then left alone.
     assert_eq!(
         world
@@ -246,7 +246,7 @@ fn where_no_server_takes_connections_all_are_tried() {
             line["message"] == "a backend cannot be reached" && line["server"] == server
         });
     }
-    assert_eq!(world.metric(&outcome("unreachable")), 1.0);
+    assert_eq!(world.count(&outcome("unreachable")), 1);
 }
 
 #[test]
@@ -265,6 +265,6 @@ fn a_connection_that_is_not_ready_after_its_answer_is_ended() {
     assert_eq!(line.answer().text(), "too early");
     drop(line);
     read.wait();
-    world.wait_metric(ACTIVE, 0.0);
-    world.wait_metric(IDLE, 0.0);
+    world.wait_metric(ACTIVE, 0);
+    world.wait_metric(IDLE, 0);
 }

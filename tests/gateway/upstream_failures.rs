@@ -65,10 +65,10 @@ fn a_backend_that_never_answers_is_given_up_and_its_connection_ended() {
         .ask(&Ask::post("/open/").body("x"))
         .refused(504, "upstream_timeout");
     assert_eq!(world.backend.seen().len(), 2);
-    assert_eq!(world.metric(&outcome("timeout")), 2.0);
-    assert_eq!(world.metric(&outcome("retried")), 0.0);
-    world.wait_metric(ACTIVE, 0.0);
-    assert_eq!(world.metric(IDLE), 0.0);
+    assert_eq!(world.count(&outcome("timeout")), 2);
+    assert_eq!(world.count(&outcome("retried")), 0);
+    world.wait_metric(ACTIVE, 0);
+    assert_eq!(world.count(IDLE), 0);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_time_of_a_backend_begins_when_it_has_the_whole_body() {
     );
     world.backend.wait_closed(1);
     assert_eq!(world.backend.seen().len(), 0);
-    assert_eq!(world.metric(&outcome("aborted")), 1.0);
+    assert_eq!(world.count(&outcome("aborted")), 1);
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn an_answer_that_breaks_off_before_its_length_is_cut_for_the_client_too() {
         (&access["cut"], &access["bytes"]),
         (&true.into(), &4.into())
     );
-    world.wait_metric(ACTIVE, 0.0);
-    assert_eq!(world.metric(IDLE), 0.0);
+    world.wait_metric(ACTIVE, 0);
+    assert_eq!(world.count(IDLE), 0);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_chunked_answer_that_breaks_off_is_cut_for_the_client_too() {
         assert!(!answer.is_whole, "{answer:?}");
         assert!(answer.text().starts_with("half"), "{answer:?}");
         assert_eq!(world.access_line(&answer)["cut"], true);
-        world.wait_metric(ACTIVE, 0.0);
+        world.wait_metric(ACTIVE, 0);
     }
 }
 
@@ -139,7 +139,7 @@ fn a_chunked_answer_that_breaks_off_is_cut_for_the_client_too() {
 fn nothing_is_left(world: &World) {
     world.backend.wait_closed(1);
     for gauge in [CONNECTIONS, ACTIVE, IDLE] {
-        world.wait_metric(gauge, 0.0);
+        world.wait_metric(gauge, 0);
     }
 }
 
@@ -149,7 +149,7 @@ fn a_client_that_goes_away_before_the_answer_ends_the_request_at_the_backend() {
     let line = ask_and_wait(&world);
     drop(line);
     nothing_is_left(&world);
-    world.wait_metric(&outcome("aborted"), 1.0);
+    world.wait_metric(&outcome("aborted"), 1);
     assert_eq!(world.backend.seen().len(), 1);
 }
 
@@ -157,10 +157,7 @@ fn ask_and_wait(world: &World) -> Line {
     let mut line = world.connect();
     line.send(&Ask::get("/open/").bytes());
     world.backend.wait_seen(1);
-    assert_eq!(
-        (world.metric(ACTIVE), world.metric(CONNECTIONS)),
-        (1.0, 1.0)
-    );
+    assert_eq!((world.count(ACTIVE), world.count(CONNECTIONS)), (1, 1));
     line
 }
 
@@ -198,7 +195,7 @@ fn a_body_that_the_client_breaks_off_is_never_whole_at_the_backend_nor_repeated(
         nothing_is_left(&world);
         assert_eq!(world.backend.seen().len(), 0);
         assert_eq!(world.backend.connections(), 1);
-        assert_eq!(world.metric(&outcome("aborted")), 1.0);
+        assert_eq!(world.count(&outcome("aborted")), 1);
     }
 }
 

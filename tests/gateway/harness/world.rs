@@ -188,16 +188,18 @@ impl World {
         line.map_or(0.0, |value| value.parse().unwrap())
     }
 
-    /// Waits until a metric has this value.
+    /// The value of a metric that counts whole things.
+    pub fn count(&self, series: &str) -> i64 {
+        self.metric(series).to_string().parse().unwrap()
+    }
+
+    /// Waits until a metric has counted so many.
     #[track_caller]
-    pub fn wait_metric(&self, series: &str, value: f64) {
+    pub fn wait_metric(&self, series: &str, count: i64) {
         let since = tokio::time::Instant::now();
-        while (self.metric(series) - value).abs() > f64::EPSILON {
-            assert!(
-                since.elapsed() < LONGEST,
-                "{series} is {}",
-                self.metric(series)
-            );
+        while self.count(series) != count {
+            let now = self.count(series);
+            assert!(since.elapsed() < LONGEST, "{series} is {now}, not {count}");
             std::thread::yield_now();
         }
     }
