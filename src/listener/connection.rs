@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::pulse::{Cut, Pulse};
@@ -21,8 +22,8 @@ use super::wire::Wire;
 use super::{ConnectionLimits, Handler, Stop, Unread};
 use crate::domain::peer::Peer;
 
-/// How long a connection's last words may take.
-const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection's last words may take, and how long after them a client may go on sending.
+const LINGER: Duration = Duration::from_secs(30);
 /// What the library may read ahead beyond a head, in bytes.
 const READ_AHEAD: usize = 16 * 1024;
 
@@ -57,9 +58,9 @@ pub(super) async fn drive<H: Handler>(
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes + READ_AHEAD)
         .serve_connection(TokioIo::new(wire), service);
-    let cut = until_done(&pulse, &limits, stop, |cx, is_stop_told| {
+    let cut = until_done(&pulse, &limits, stop, |cx, is_last| {
         let mut connection = Pin::new(&mut connection);
-        if is_stop_told {
+        if is_last {
             connection.as_mut().graceful_shutdown();
         }
         connection.poll(cx)
@@ -68,14 +69,16 @@ pub(super) async fn drive<H: Handler>(
     finish(connection.into_parts().io.into_inner(), cut).await;
 }
 
-/// Runs a connection until it is done by itself, or to be cut. `poll` is told once when the worker stops.
+/// Runs a connection until it is done by itself, or to be cut. `poll` is told once, when the worker stops, that the request
+/// that has begun is the last one.
 async fn until_done(
     pulse: &Pulse,
     limits: &ConnectionLimits,
     stop: &Stop,
     mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<()>>,
 ) -> Option<Cut> {
-    let mut alarm = pin!(sleep_until(Instant::now() + limits.header_timeout));
+    let shortest = limits.header_timeout.min(limits.idle_timeout);
+    let mut alarm = pin!(sleep_until(Instant::now() + shortest));
     let mut told = pin!(stop.told());
     let mut is_listening = false;
     let mut is_stopping = false;
@@ -87,7 +90,11 @@ async fn until_done(
         }
         let is_stop_told = stop.is_set() && !is_stopping;
         is_stopping |= is_stop_told;
-        if let Poll::Ready(done) = poll(cx, is_stop_told) {
+        let mut polled = poll(cx, false);
+        if is_stop_told && polled.is_pending() && !pulse.is_quiet() {
+            polled = poll(cx, true);
+        }
+        if let Poll::Ready(done) = polled {
             if let Err(error) = done {
                 tracing::debug!(%error, "a connection broke");
             }
@@ -112,7 +119,9 @@ async fn finish<R: Fn(Unread) -> Bytes + Unpin>(mut wire: Wire<R>, cut: Option<C
         match cut {
             Some(Cut::SlowHead) => wire.refuse(Unread::TooSlow).await?,
             Some(Cut::Blocked) => return Ok(()),
-            Some(Cut::Idle) | None => {}
+            // Nothing is on its way that closing could lose.
+            Some(Cut::Idle) => return wire.shutdown().await,
+            None => {}
         }
         wire.linger().await
     };

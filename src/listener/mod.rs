@@ -168,13 +168,14 @@ impl<H: Handler> Listener<H> {
             Scheme::Http
         };
         let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
-        match Guest::enter(self) {
-            Some(guest) => {
-                tokio::task::spawn_local(guest.stay(accepted.transport, peer));
-            }
-            None => accepted
-                .transport
-                .dismiss(&self.handler.refuse(Unread::TooMany, &peer)),
+        if let Some(guest) = Guest::enter(self) {
+            tokio::task::spawn_local(guest.stay(accepted.transport, peer));
+            return;
+        }
+        let last_words = self.handler.refuse(Unread::TooMany, &peer);
+        // Under TLS, words in the clear would be none, and a handshake is more than is left for one too many.
+        if self.tls.is_none() {
+            accepted.transport.dismiss(&last_words);
         }
     }
 }

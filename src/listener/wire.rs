@@ -5,16 +5,20 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
 
 use super::Unread;
 use super::pulse::Pulse;
 use super::transport::Transport;
 
-/// How much of what a client still sends is read away, so that its last answer is not lost, in bytes.
-const LINGER_BYTES: u64 = 1024 * 1024;
+/// How long a client that still sends may fall silent until nothing more of it is expected.
+const SILENCE: Duration = Duration::from_secs(5);
+/// How much is read away at once, in bytes.
+const SIP: usize = 16 * 1024;
 
 /// A watched stream.
 pub(super) struct Wire<R> {
@@ -54,11 +58,8 @@ impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
             return Ok(());
         }
         self.transport.shutdown().await?;
-        tokio::io::copy(
-            &mut self.transport.take(LINGER_BYTES),
-            &mut tokio::io::sink(),
-        )
-        .await?;
+        let mut sip = vec![0; SIP];
+        while timeout(SILENCE, self.transport.read(&mut sip)).await?? > 0 {}
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::body::SealedBody;
 use super::error::ConnectError;
 use super::pool::Meter;
+use super::stream::Stream;
 use crate::config::plan::ServerAddress;
 
 /// When the kernel asks a silent server whether it is still there, and how often until it gives it up.
@@ -37,7 +38,7 @@ pub(super) async fn connect(
         .with_interval(KEEPALIVE)
         .with_retries(KEEPALIVE_PROBES);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (sender, connection) = http1::handshake(TokioIo::new(Stream::new(stream)))
         .await
         .map_err(std::io::Error::other)?;
     meter.metrics.upstream_connection_opened(meter.upstream);

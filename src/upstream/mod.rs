@@ -8,6 +8,7 @@ mod pool;
 mod seal;
 mod send;
 mod server;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;

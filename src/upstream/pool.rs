@@ -9,7 +9,7 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
 use super::body::SealedBody;
-use crate::metrics::WorkerMetrics;
+use crate::metrics::{UpstreamOutcome, WorkerMetrics};
 
 /// How many connections wait at most.
 const MOST: usize = 256;
@@ -36,6 +36,13 @@ struct Waiting {
 pub(super) struct Meter {
     pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) upstream: usize,
+}
+
+impl Meter {
+    /// Counts what became of a request.
+    pub(super) fn count(&self, outcome: UpstreamOutcome) {
+        self.metrics.upstream_request(self.upstream, outcome);
+    }
 }
 
 /// A connection that is in use, and where it came from.

@@ -64,11 +64,15 @@ impl Upstream {
         &self,
         sealed: Sealed,
     ) -> Result<(Response<Incoming>, Lease), SendError> {
+        let mut tally = Tally {
+            meter: &self.meter,
+            outcome: UpstreamOutcome::Aborted,
+        };
         let sent = self.send_uncounted(sealed).await;
-        self.count(match &sent {
+        tally.outcome = match &sent {
             Ok(_) => UpstreamOutcome::Ok,
             Err(error) => error.outcome(),
-        });
+        };
         sent
     }
 
@@ -89,7 +93,7 @@ impl Upstream {
             Err(Missed::Lost(error @ SendError::Failed(_))) => spare.ok_or(error)?,
             Err(Missed::Lost(error)) => return Err(error),
         };
-        self.count(UpstreamOutcome::Retried);
+        self.meter.count(UpstreamOutcome::Retried);
         let lease = self.connect_to_any().await?;
         self.try_on(lease, again)
             .await
@@ -202,11 +206,17 @@ impl Upstream {
         })
         .await
     }
+}
 
-    fn count(&self, outcome: UpstreamOutcome) {
-        self.meter
-            .metrics
-            .upstream_request(self.meter.upstream, outcome);
+/// Counts what became of a request, also where nobody waits to see it: a client that goes away takes its request along.
+struct Tally<'a> {
+    meter: &'a Meter,
+    outcome: UpstreamOutcome,
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        self.meter.count(self.outcome);
     }
 }
 

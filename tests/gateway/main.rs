@@ -13,20 +13,27 @@
 )]
 
 mod access_log;
+mod answers;
 mod architecture;
 mod commands;
 mod demo;
 mod docs;
+mod drain;
 mod harness;
 mod hygiene;
 mod java;
 mod legacy;
+mod limits;
+mod listener;
 mod login;
 mod php;
 mod process;
+mod proxying;
 mod refusals;
 mod replay;
 mod sessions;
 mod strictness;
 mod tokens;
+mod upstream;
+mod upstream_failures;
 mod wechat_trouble;

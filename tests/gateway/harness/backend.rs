@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use super::LONGEST;
+use super::{LONGEST, send_while_taken};
 
 /// A request as the backend saw it.
 #[derive(Clone, Debug)]
@@ -82,7 +82,14 @@ impl Backend {
 
     /// A backend that treats every connection, on a thread of its own, as `talk` does; the connection ends with it.
     pub fn that(talk: impl Fn(&mut Conversation) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), talk)
+    }
+
+    /// The same on a listener that is there already.
+    pub fn on(
+        listener: TcpListener,
+        talk: impl Fn(&mut Conversation) + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let backend = Self {
@@ -274,6 +281,17 @@ impl Conversation {
     /// Sends bytes. A gateway that has gone shows elsewhere.
     pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
+    }
+
+    /// Sends a piece of a chunked body.
+    pub fn send_chunk(&mut self, piece: &[u8]) {
+        let size = format!("{:x}\r\n", piece.len());
+        self.send(&[size.as_bytes(), piece, b"\r\n"].concat());
+    }
+
+    /// Sends as much of `bytes` as the gateway takes, and tells how much that was once it has taken nothing for a while.
+    pub fn send_while_taken(&mut self, bytes: &[u8]) -> usize {
+        send_while_taken(self.stream.get_mut(), bytes)
     }
 
     /// Waits until the gateway ends the connection; whatever it still sends is read away.

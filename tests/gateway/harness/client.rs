@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use super::LONGEST;
+use super::{LONGEST, send_while_taken};
 
 /// A request to be written.
 #[derive(Clone, Debug)]
@@ -164,6 +164,17 @@ impl Line {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
+    /// Sends bytes, and holds that the gateway takes them all.
+    #[track_caller]
+    pub fn send_all(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Sends as much of `bytes` as the gateway takes, and tells how much that was once it has taken nothing for a while.
+    pub fn send_while_taken(&mut self, bytes: &[u8]) -> usize {
+        send_while_taken(self.stream.get_mut(), bytes)
+    }
+
     /// Reads the answer to a GET or POST.
     pub fn answer(&mut self) -> Answer {
         self.answer_to("GET")
@@ -173,7 +184,7 @@ impl Line {
     pub fn answers_to_the_end(&mut self) -> Vec<Answer> {
         let next = || {
             let (status, headers) = self.head()?;
-            Some((status >= 200).then(|| self.rest("GET", status, headers)))
+            Some((status >= 200).then(|| self.finish("GET", status, headers)))
         };
         let answers = std::iter::from_fn(next).flatten().collect();
         assert!(self.is_ended(), "the connection should end");
@@ -185,7 +196,7 @@ impl Line {
         loop {
             let (status, headers) = self.head().expect("an answer should come");
             if status >= 200 {
-                return self.rest(method, status, headers);
+                return self.finish(method, status, headers);
             }
         }
     }
@@ -203,6 +214,14 @@ impl Line {
             let (name, value) = line.split_once(": ").unwrap();
             headers.push((name.to_owned(), value.to_owned()));
         }
+    }
+
+    /// Reads a piece of a chunked body; the last one is empty.
+    pub fn chunk(&mut self) -> Vec<u8> {
+        let size = self.line().expect("a chunk should come");
+        let mut chunk = self.read(usize::from_str_radix(&size, 16).unwrap() + 2);
+        chunk.truncate(chunk.len() - 2);
+        chunk
     }
 
     /// Reads exactly `count` bytes.
@@ -237,7 +256,8 @@ impl Line {
         self.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     }
 
-    fn rest(&mut self, method: &str, status: u16, headers: Vec<(String, String)>) -> Answer {
+    /// Reads the rest of an answer whose head was read.
+    pub fn finish(&mut self, method: &str, status: u16, headers: Vec<(String, String)>) -> Answer {
         let mut answer = Answer {
             status,
             headers,

@@ -2,19 +2,43 @@
 
 mod backend;
 mod client;
+mod gate;
 mod log;
 mod process;
+mod scratch;
 mod service;
 mod world;
 
-pub use backend::{Backend, Conversation, Seen};
+pub use backend::{Backend, Seen};
 pub use client::{Answer, Ask, Line};
+pub use gate::Gate;
 pub use log::Log;
-pub use process::{Ended, Process, Scratch, wxgate};
+pub use process::{Ended, Process, wxgate};
+pub use scratch::Scratch;
 pub use service::{SHIPPED, Service, Setup};
 pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long a test waits for what should come at once. Nothing passes or fails by it but a test that would hang.
 pub const LONGEST: Duration = Duration::from_secs(30);
+
+/// After how long without progress a stream counts as stopped. Too short, it would hide a fault, not make one up.
+const A_WHILE: Duration = Duration::from_millis(500);
+
+/// Writes as much of `bytes` as is taken, and tells how much that was once nothing was taken for a while.
+fn send_while_taken(stream: &mut TcpStream, bytes: &[u8]) -> usize {
+    let patience = stream.write_timeout().unwrap();
+    stream.set_write_timeout(Some(A_WHILE)).unwrap();
+    let mut sent = 0;
+    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+        match stream.write(rest) {
+            Ok(count) => sent += count,
+            Err(_) => break,
+        }
+    }
+    stream.set_write_timeout(patience).unwrap();
+    sent
+}

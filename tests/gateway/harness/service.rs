@@ -5,7 +5,8 @@ use std::process::Command;
 
 use wxgate::simulator::Simulator;
 
-use super::process::{Process, Scratch, wxgate};
+use super::process::{Process, wxgate};
+use super::scratch::Scratch;
 use super::{APPID, Answer, Ask, Line, SECRET};
 
 /// The config that an operator starts from.

@@ -215,17 +215,19 @@ impl World {
     }
 
     /// The whole number that a metric counts; 0 if it is not there.
-    pub fn count(&self, series: &str) -> u64 {
+    pub fn count(&self, series: &str) -> i64 {
         self.series(series)
             .map_or(0, |value| value.parse().unwrap())
     }
 
     /// Asks until a metric has come to `count`.
-    pub fn await_count(&self, series: &str, count: u64) {
-        let begun = Instant::now();
+    #[track_caller]
+    pub fn await_count(&self, series: &str, count: i64) {
+        let since = Instant::now();
         while self.count(series) != count {
-            let is_due = begun.elapsed() < LONGEST;
-            assert!(is_due, "{series} is {}, not {count}", self.count(series));
+            let now = self.count(series);
+            assert!(since.elapsed() < LONGEST, "{series} is {now}, not {count}");
+            std::thread::yield_now();
         }
     }
 
@@ -238,9 +240,14 @@ impl World {
         )
     }
 
+    /// Gives the gateway out of hand, to be stopped beside everything else.
+    pub fn take_gateway(&mut self) -> Running {
+        self.gateway.take().unwrap()
+    }
+
     /// Stops the gateway and waits until it has drained.
     pub fn stop(&mut self) {
-        self.gateway.take().unwrap().stop().unwrap();
+        self.take_gateway().stop().unwrap();
     }
 
     /// What the operator's page says of a series.
