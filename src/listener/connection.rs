@@ -95,10 +95,7 @@ async fn until_done(
             polled = poll(cx, true);
         }
         if let Poll::Ready(done) = polled {
-            if let Err(error) = done {
-                tracing::debug!(%error, "a connection broke");
-            }
-            return Poll::Ready(None);
+            return Poll::Ready(done.err().and_then(|error| why_broken(&error, pulse)));
         }
         if is_stopping && pulse.is_quiet() {
             return Poll::Ready(Some(Cut::Idle));
@@ -114,10 +111,17 @@ async fn until_done(
     .await
 }
 
+fn why_broken(error: &hyper::Error, pulse: &Pulse) -> Option<Cut> {
+    tracing::debug!(%error, "a connection broke");
+    let is_unreadable = error.is_parse() && pulse.is_between_requests();
+    is_unreadable.then_some(Cut::Unreadable)
+}
+
 async fn finish<R: Fn(Unread) -> Bytes + Unpin>(mut wire: Wire<R>, cut: Option<Cut>) {
     let last_words = async {
         match cut {
             Some(Cut::SlowHead) => wire.refuse(Unread::TooSlow).await?,
+            Some(Cut::Unreadable) => wire.refuse(Unread::Malformed).await?,
             Some(Cut::Blocked) => return Ok(()),
             // Nothing is on its way that closing could lose.
             Some(Cut::Idle) => return wire.shutdown().await,

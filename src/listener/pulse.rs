@@ -36,6 +36,8 @@ pub(super) enum Cut {
     SlowHead,
     /// It takes nothing of its answer.
     Blocked,
+    /// It brought what is no request, and the library found no words for it.
+    Unreadable,
 }
 
 impl Pulse {

@@ -4,15 +4,20 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use listenfd::ListenFd;
-use socket2::{Domain, Protocol, SockRef, Type};
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
 use super::transport::{Accepted, Transport};
 use crate::config::plan::ListenPlan;
 
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1024;
+
+/// When the kernel asks a silent client whether it is still there, and how often until it gives it up.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -99,7 +104,7 @@ impl AsyncSocket {
                 let (stream, address) = listener.accept().await?;
                 // A connection that is gone already fails here, which its first read will tell as well.
                 let _ = stream.set_nodelay(true);
-                let _ = SockRef::from(&stream).set_keepalive(true);
+                let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive());
                 Ok(Accepted {
                     transport: Transport::Tcp(stream),
                     address: Some(address.ip()),
@@ -114,6 +119,14 @@ impl AsyncSocket {
             }
         }
     }
+}
+
+/// The kernel asks a client that is silent for long whether it is still there: one that lost its network is found out.
+fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE)
+        .with_retries(KEEPALIVE_PROBES)
 }
 
 /// Whether a failure to accept concerns the one connection that was to be accepted.

@@ -45,8 +45,11 @@ impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
         }
     }
 
-    /// Says one last thing.
+    /// Says one last thing, unless it was said in the library's place already.
     pub(super) async fn refuse(&mut self, unread: Unread) -> io::Result<()> {
+        if self.is_refused {
+            return Ok(());
+        }
         let refusal = (self.refuse)(unread);
         self.transport.write_all(&refusal).await?;
         self.transport.flush().await

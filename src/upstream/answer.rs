@@ -4,12 +4,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::body::poll_data;
+use super::body::{FlowState, poll_data};
 use super::pool::Lease;
+use super::send::Answered;
 use crate::wire::headers::{ManagedNames, strip_hop_by_hop};
 
 /// An answer's body. At its end the connection goes back to its pool; dropped before, the connection ends.
@@ -36,14 +38,21 @@ impl AnswerBody {
     }
 }
 
-/// Takes off an answer what is not for the client.
-pub(super) fn open(
-    answer: Response<Incoming>,
-    lease: Lease,
-    hidden: &ManagedNames,
-) -> Response<AnswerBody> {
+/// Takes off an answer what is not for the client. One that came before the request's body was whole ends the client's
+/// connection: what is left of that body would stand where the next request is looked for.
+pub(super) fn open(answered: Answered, hidden: &ManagedNames) -> Response<AnswerBody> {
+    let Answered {
+        answer,
+        lease,
+        flow,
+    } = answered;
+    let is_early = flow.is_some_and(|flow| flow.state() != FlowState::Done);
     let mut answer = answer.map(|incoming| AnswerBody::new(incoming, lease));
-    clean(answer.headers_mut(), hidden);
+    let headers = answer.headers_mut();
+    clean(headers, hidden);
+    if is_early {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     answer
 }
 

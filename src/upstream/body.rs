@@ -47,6 +47,8 @@ pub(super) enum FlowState {
     TooLarge,
     /// The client broke off.
     Broken,
+    /// All of it was taken.
+    Done,
 }
 
 /// Why a body ended before its end; the flow has the details.
@@ -134,7 +136,12 @@ impl Body for SealedBody {
                         return Poll::Pending;
                     }
                 };
-                flow.enter(FlowState::Offered);
+                let is_done = data.is_none() || body.is_end_stream();
+                flow.enter(if is_done {
+                    FlowState::Done
+                } else {
+                    FlowState::Offered
+                });
                 Poll::Ready(data.map(|data| take(data, left, flow)))
             }
         }

@@ -62,7 +62,7 @@ impl Upstreams {
         sealed: Sealed,
     ) -> Result<Response<AnswerBody>, SendError> {
         let upstream = self.upstreams.get(index).ok_or(SendError::NoServer)?;
-        let (answer, lease) = upstream.send(sealed).await?;
-        Ok(answer::open(answer, lease, &self.hidden))
+        let answered = upstream.send(sealed).await?;
+        Ok(answer::open(answered, &self.hidden))
     }
 }

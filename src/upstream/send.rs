@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -28,6 +29,23 @@ pub(super) struct Upstream {
     /// How long a client may let its body rest.
     patience: Duration,
     meter: Meter,
+}
+
+/// Which connection will do.
+#[derive(Clone, Copy)]
+enum Want {
+    /// One that waits, or a new one, for a request that may be repeated or not.
+    Any { is_repeatable: bool },
+    /// A new one.
+    New,
+}
+
+/// An answer whose head is there, on the connection that brings the rest.
+pub(super) struct Answered {
+    pub(super) answer: Response<Incoming>,
+    pub(super) lease: Lease,
+    /// How the request's body is getting on, if it was streamed.
+    pub(super) flow: Option<Rc<Flow>>,
 }
 
 /// Why one try brought no answer.
@@ -60,10 +78,7 @@ impl Upstream {
     }
 
     /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing.
-    pub(super) async fn send(
-        &self,
-        sealed: Sealed,
-    ) -> Result<(Response<Incoming>, Lease), SendError> {
+    pub(super) async fn send(&self, sealed: Sealed) -> Result<Answered, SendError> {
         let mut tally = Tally {
             meter: &self.meter,
             outcome: UpstreamOutcome::Aborted,
@@ -76,11 +91,12 @@ impl Upstream {
         sent
     }
 
-    async fn send_uncounted(
-        &self,
-        sealed: Sealed,
-    ) -> Result<(Response<Incoming>, Lease), SendError> {
-        let lease = self.lease(&sealed).await?;
+    async fn send_uncounted(&self, sealed: Sealed) -> Result<Answered, SendError> {
+        let lease = self
+            .lease(Want::Any {
+                is_repeatable: sealed.is_repeatable(),
+            })
+            .await?;
         // What is lost on a connection that has just been made was not lost for the connection's age.
         let spare = if lease.is_reused() {
             sealed.spare()
@@ -94,7 +110,7 @@ impl Upstream {
             Err(Missed::Lost(error)) => return Err(error),
         };
         self.meter.count(UpstreamOutcome::Retried);
-        let lease = self.connect_to_any().await?;
+        let lease = self.lease(Want::New).await?;
         self.try_on(lease, again)
             .await
             .map_err(|missed| match missed {
@@ -104,23 +120,14 @@ impl Upstream {
     }
 
     /// A connection to the server whose turn it is, or to the next one that can be reached.
-    async fn lease(&self, sealed: &Sealed) -> Result<Lease, SendError> {
+    async fn lease(&self, want: Want) -> Result<Lease, SendError> {
         let mut last = SendError::NoServer;
         for server in self.servers.in_turn() {
-            if let Some(lease) = waiting(server, sealed.is_repeatable()).await {
+            if let Want::Any { is_repeatable } = want
+                && let Some(lease) = waiting(server, is_repeatable).await
+            {
                 return Ok(lease);
             }
-            match self.connect_to(server).await {
-                Ok(lease) => return Ok(lease),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    async fn connect_to_any(&self) -> Result<Lease, SendError> {
-        let mut last = SendError::NoServer;
-        for server in self.servers.in_turn() {
             match self.connect_to(server).await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => last = error,
@@ -144,11 +151,7 @@ impl Upstream {
         }
     }
 
-    async fn try_on(
-        &self,
-        mut lease: Lease,
-        sealed: Sealed,
-    ) -> Result<(Response<Incoming>, Lease), Missed> {
+    async fn try_on(&self, mut lease: Lease, sealed: Sealed) -> Result<Answered, Missed> {
         let flow = sealed.body().flow();
         let sending = lease.sender().try_send_request(sealed.into_request());
         match self
@@ -159,7 +162,11 @@ impl Upstream {
             Ok(answer) if answer.status().is_informational() => {
                 Err(Missed::Lost(SendError::Upgrade))
             }
-            Ok(answer) => Ok((answer, lease)),
+            Ok(answer) => Ok(Answered {
+                answer,
+                lease,
+                flow,
+            }),
             Err(mut missed) => Err(match missed.take_message() {
                 Some(request) => {
                     Missed::Unsent(Box::new(Sealed::unsent(request)), missed.into_error())
@@ -242,6 +249,8 @@ fn blame(error: hyper::Error, flow: Option<&Flow>) -> SendError {
     match flow.map(|flow| (flow.state(), flow.limit)) {
         Some((FlowState::TooLarge, limit)) => SendError::BodyTooLarge(limit),
         Some((FlowState::Broken, _)) => SendError::BodyBroken,
-        Some((FlowState::Offered | FlowState::Awaited, _)) | None => SendError::Failed(error),
+        Some((FlowState::Offered | FlowState::Awaited | FlowState::Done, _)) | None => {
+            SendError::Failed(error)
+        }
     }
 }
