@@ -149,6 +149,11 @@ fn other_versions_and_other_protocols_are_refused() {
         ("HTTP/1.2", version("HTTP/1.2"), unread),
         ("HTTP/2.0", version("HTTP/2.0"), unread),
         ("http/1.1", version("http/1.1"), unread),
+        (
+            "the first words of HTTP/2",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            unread,
+        ),
         ("no version", version("HTTP/"), unread),
         (
             "a TLS hello",
@@ -173,16 +178,6 @@ fn other_versions_and_other_protocols_are_refused() {
             unread,
         ),
     ]);
-}
-
-#[test]
-fn the_first_words_of_http_2_end_the_connection() {
-    let world = World::new();
-    let mut line = world.connect();
-    line.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    line.send(&Ask::get("/open/behind").bytes());
-    assert!(line.is_ended());
-    assert!(world.backend.seen().is_empty());
 }
 
 #[test]

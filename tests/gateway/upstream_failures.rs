@@ -226,3 +226,24 @@ fn a_backend_that_refuses_a_body_early_is_heard() {
         assert_eq!((answer.status, answer.text().as_str()), (413, "big"));
     }
 }
+
+#[test]
+fn an_answer_before_the_end_of_the_body_is_the_last_one_on_its_connection() {
+    let backend = Backend::that(|conversation| {
+        conversation.read_head();
+        conversation.answer("200 OK", b"early");
+        conversation.wait_end();
+    });
+    let world = World::around(BASE, backend);
+    let mut line = world.connect();
+    line.send(&Ask::post("/open/").header("Content-Length", "1000").bytes());
+    let answer = line.answer();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "early"));
+    assert_eq!(answer.header("connection"), Some("close"));
+    line.send(&[b'x'; 1000]);
+    line.finish_sending();
+    assert!(
+        line.is_silent_to_its_end(),
+        "the body must not be taken for a request"
+    );
+}
