@@ -131,10 +131,12 @@ impl Session {
         }
     }
 
-    /// The lifetime that is left at `now`.
+    /// The lifetime that is left at `now`, in seconds, the last one begun counted as whole: a session just opened tells
+    /// all of its lifetime, and one that still holds never tells 0.
     #[must_use]
-    pub fn time_left(&self, now: Timestamp) -> Duration {
-        now.until(self.expires_at)
+    pub fn expires_in(&self, now: Timestamp) -> u64 {
+        let left = now.until(self.expires_at);
+        left.as_secs() + u64::from(left.subsec_nanos() > 0)
     }
 
     fn touch_grain(&self) -> u64 {
@@ -198,8 +200,13 @@ mod tests {
             session.touch(hours(hour));
         }
         assert!(session.has_ended(hours(10)));
-        assert_eq!(session.time_left(hours(9)), Duration::from_hours(1));
-        assert_eq!(session.time_left(hours(11)), Duration::ZERO);
+        let a_moment_before = hours(9).as_millis() - 1;
+        assert_eq!(
+            session.expires_in(Timestamp::from_millis(a_moment_before)),
+            3601
+        );
+        assert_eq!(session.expires_in(hours(9)), 3600);
+        assert_eq!(session.expires_in(hours(11)), 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::wire::refusal::json_answer;
 pub fn answer(session: &Session, now: Timestamp, response: Option<&Template>) -> Response<Bytes> {
     let body = match response {
         Some(template) => template.fill(|place| value_of(place, session, None, now)),
-        None => json!({"valid": true, "expires_in": session.time_left(now).as_secs()}),
+        None => json!({"valid": true, "expires_in": session.expires_in(now)}),
     };
     json_answer(StatusCode::OK, &body)
 }

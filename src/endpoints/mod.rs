@@ -32,7 +32,7 @@ pub fn check_method(method: &Method) -> Result<(), Refusal> {
 fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Timestamp) -> Value {
     match place {
         Placeholder::Skey => skey.map(|skey| skey.reveal().into()).unwrap_or_default(),
-        Placeholder::ExpiresIn => session.time_left(now).as_secs().into(),
+        Placeholder::ExpiresIn => session.expires_in(now).into(),
         Placeholder::OpenId => session.identity.openid.as_str().into(),
         Placeholder::UnionId => session
             .identity

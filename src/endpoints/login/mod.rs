@@ -155,7 +155,7 @@ impl Logins {
         let body = match response {
             Some(template) => template.fill(|place| value_of(place, session, Some(skey), now)),
             None => {
-                json!({"skey": skey.reveal(), "expires_in": session.time_left(now).as_secs()})
+                json!({"skey": skey.reveal(), "expires_in": session.expires_in(now)})
             }
         };
         json_answer(StatusCode::OK, &body)
