@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -15,7 +16,7 @@ use tracing::dispatcher;
 
 use crate::admin::readiness::{Phase, Readiness};
 use crate::admin::{self, Admin};
-use crate::config::plan::Plan;
+use crate::config::plan::{AdminPlan, ListenPlan, Plan};
 use crate::domain::clock::Clock;
 use crate::endpoints::login::Logins;
 use crate::gateway::{Gateway, Shared};
@@ -35,6 +36,9 @@ const CONTROL_GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    places: Vec<String>,
+    /// The socket files that it made, and takes along at its end.
+    files: Vec<PathBuf>,
     admin: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     store: Store,
@@ -56,22 +60,13 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let control = control_runtime().context("the control runtime does not start")?;
     let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
     let sockets = listener::bind(&plan.server.listen, plan.server.workers)?;
-    let addresses = sockets
-        .iter()
-        .take(1)
-        .flatten()
-        .filter_map(Socket::address)
-        .collect();
+    // Every worker listens in the same places.
+    let mine = sockets.first().map(Vec::as_slice).unwrap_or_default();
+    let addresses = mine.iter().filter_map(Socket::address).collect();
+    let places = mine.iter().map(Socket::place).collect();
+    let files = unix_files(&plan);
     let (stop_admin, admin_stopped) = watch::channel(false);
-    let parts = Admin {
-        metrics: Arc::clone(&metrics),
-        readiness: readiness.clone(),
-        token: plan.admin.as_ref().and_then(|admin| admin.token.clone()),
-    };
-    let admin = match &plan.admin {
-        Some(admin) => Some(serve_admin(&control, admin.listen, parts, admin_stopped)?),
-        None => None,
-    };
+    let admin = serve_admin(&plan, &control, &metrics, &readiness, admin_stopped)?;
     control.spawn(tidy_now_and_then(store.clone()));
     let parts = shared(plan, &store, clock, &metrics, &control)?;
     let (stop_workers, workers_stopped) = watch::channel(false);
@@ -79,6 +74,8 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     readiness.reach(Phase::Ready);
     let running = Running {
         addresses,
+        places,
+        files,
         admin,
         metrics,
         store,
@@ -96,6 +93,12 @@ impl Running {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// All places where it listens, as a config writes them.
+    #[must_use]
+    pub fn places(&self) -> &[String] {
+        &self.places
     }
 
     /// Where the operator's listener is, if there is one.
@@ -135,6 +138,10 @@ impl Running {
                 .join()
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")));
             ended = ended.and(result);
+        }
+        for file in self.files {
+            // One that somebody else took away needs no removing.
+            let _ = std::fs::remove_file(file);
         }
         self.stop_admin.send_replace(true);
         self.control.shutdown_timeout(CONTROL_GRACE);
@@ -199,19 +206,36 @@ fn control_runtime() -> std::io::Result<Runtime> {
 }
 
 fn serve_admin(
+    plan: &Plan,
     control: &Runtime,
-    address: SocketAddr,
-    parts: Admin,
+    metrics: &Arc<Metrics>,
+    readiness: &Readiness,
     stopped: watch::Receiver<bool>,
-) -> anyhow::Result<SocketAddr> {
-    let place = || format!("cannot listen on {address} for [admin]");
-    let listener = TcpListener::bind(address).with_context(place)?;
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(AdminPlan { listen, token }) = &plan.admin else {
+        return Ok(None);
+    };
+    let place = || format!("cannot listen on {listen} for [admin]");
+    let listener = TcpListener::bind(listen).with_context(place)?;
     listener.set_nonblocking(true).with_context(place)?;
     let address = listener.local_addr().with_context(place)?;
     let _entered = control.enter();
     let listener = tokio::net::TcpListener::from_std(listener).with_context(place)?;
+    let parts = Admin {
+        metrics: Arc::clone(metrics),
+        readiness: readiness.clone(),
+        token: token.clone(),
+    };
     control.spawn(admin::serve(listener, parts, told(stopped)));
-    Ok(address)
+    Ok(Some(address))
+}
+
+fn unix_files(plan: &Plan) -> Vec<PathBuf> {
+    let file = |place: &ListenPlan| match place {
+        ListenPlan::Unix(path) => Some(path.clone()),
+        ListenPlan::Tcp(_) | ListenPlan::Systemd => None,
+    };
+    plan.server.listen.iter().filter_map(file).collect()
 }
 
 fn start_workers(

@@ -69,6 +69,21 @@ impl Socket {
         }
     }
 
+    /// Where it listens, as a config writes it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| "tcp".to_owned(), |address| address.to_string()),
+            Self::Unix(listener) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                format!("unix:{}", path.unwrap_or(Path::new("")).display())
+            }
+        }
+    }
+
     pub(super) fn into_async(self) -> io::Result<AsyncSocket> {
         Ok(match self {
             Self::Tcp(listener) => {

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -180,15 +180,22 @@ fn what_is_not_http_is_refused_in_our_shape() {
 fn a_unix_socket_is_served_and_a_file_left_behind_is_no_hindrance() {
     let directory = Scratch::new();
     let path = directory.path().join("http.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "a listener that is killed leaves its file");
     let listen = format!("listen = \"unix:{}\"", path.display());
-    let config = BASE.replacen("listen = \"127.0.0.1:0\"", &listen, 1);
-    for _ in 0..2 {
-        let mut world = World::of(&config);
-        let answer = talk(UnixStream::connect(&path).unwrap(), &Ask::get("/open/"));
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert_eq!(world.backend.only_seen().values("X-Forwarded-For"), [""; 0]);
-        world.stop();
-    }
+    let mut world = World::of(&BASE.replacen("listen = \"127.0.0.1:0\"", &listen, 1));
+    assert_eq!(
+        world.gateway().places(),
+        [format!("unix:{}", path.display())]
+    );
+    let answer = talk(UnixStream::connect(&path).unwrap(), &Ask::get("/open/"));
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(world.backend.only_seen().values("X-Forwarded-For"), [""; 0]);
+    world.stop();
+    assert!(
+        !path.exists(),
+        "a gateway that is stopped takes its file along"
+    );
 }
 
 /// A world under TLS, and the way for a client to trust it.
