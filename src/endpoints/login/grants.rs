@@ -2,11 +2,13 @@
 //! share one call and one session. Knows nothing of how a code is exchanged.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::Entry;
 use moka::future::Cache;
+use moka::ops::compute::Op;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -65,11 +67,7 @@ impl Grants {
         F: Future<Output = Result<Exchange, WeChatError>>,
     {
         let key = (app, Sha256::digest(code.reveal()).into());
-        if let Some(grant) = self.recent.get(&key).await
-            && self.is_too_old(&grant)
-        {
-            self.recent.invalidate(&key).await;
-        }
+        self.forget_if_too_old(&key).await;
         let granting = async {
             let exchange = exchange().await?;
             let made_at = self.clock.now();
@@ -80,6 +78,19 @@ impl Grants {
             }))
         };
         self.recent.try_get_with(key, granting).await
+    }
+
+    async fn forget_if_too_old(&self, key: &Key) {
+        let is_too_old = |grant: Option<&Arc<Grant>>| grant.is_some_and(|g| self.is_too_old(g));
+        if !is_too_old(self.recent.get(key).await.as_ref()) {
+            return;
+        }
+        // Somebody else may have got a new one since: what is looked at here is what is removed.
+        let forgetting = self.recent.entry_by_ref(key).and_compute_with(|entry| {
+            let is_too_old = is_too_old(entry.as_ref().map(Entry::value));
+            ready(if is_too_old { Op::Remove } else { Op::Nop })
+        });
+        forgetting.await;
     }
 
     fn is_too_old(&self, grant: &Grant) -> bool {
