@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -207,16 +208,19 @@ fn listen_tcp(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
 
 fn bind_unix(path: &Path) -> io::Result<Socket> {
     match UnixListener::bind(path) {
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            // A file that nobody answers at was left behind by a gateway that was killed.
-            if UnixStream::connect(path).is_ok() {
-                return Err(error);
-            }
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_behind(path) => {
             std::fs::remove_file(path)?;
             UnixListener::bind(path).map(Socket::Unix)
         }
         bound => bound.map(Socket::Unix),
     }
+}
+
+/// Whether `path` is a socket that nobody listens at, as a gateway that was killed leaves behind. Any other file is
+/// somebody's, and stays.
+fn is_left_behind(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+        && UnixStream::connect(path).is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused)
 }
 
 fn passed() -> io::Result<Vec<Socket>> {

@@ -198,6 +198,21 @@ fn a_unix_socket_is_served_and_a_file_left_behind_is_no_hindrance() {
     );
 }
 
+#[test]
+fn a_file_in_the_place_of_a_unix_socket_is_left_alone() {
+    let directory = Scratch::new();
+    let file = directory.write("notes.txt", "keep me");
+    let place = format!("[server]\nlisten = \"unix:{}\"\n", file.display());
+    let plan = config::read("test.toml", &place, &Surroundings::of_process()).unwrap();
+    let error = wxgate::app::start(plan, Clock::start()).unwrap_err();
+    let taken = format!(
+        "cannot listen on unix:{}: Address already in use",
+        file.display()
+    );
+    assert!(format!("{error:#}").starts_with(&taken), "{error:#}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "keep me");
+}
+
 /// A world under TLS, and the way for a client to trust it.
 fn under_tls(directory: &Scratch, more: &str) -> (World, Arc<ClientConfig>) {
     let CertifiedKey { cert, signing_key } =
