@@ -1,10 +1,11 @@
 //! Sealing: the one way to make a request that goes to a backend. Strip always, inject last.
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http_body::Body;
 
 use super::body::SealedBody;
 use crate::config::plan::IdentityPlan;
@@ -195,7 +196,12 @@ impl Sealed {
     }
 
     pub(super) fn into_request(self) -> Request<SealedBody> {
-        let Self { head, body } = self;
+        let Self { mut head, body } = self;
+        if body.size_hint().exact().is_none() {
+            // Left to itself, the library sends a GET of unknown length without its body.
+            let chunked = HeaderValue::from_static("chunked");
+            head.headers.insert(TRANSFER_ENCODING, chunked);
+        }
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
         *request.uri_mut() = head.uri;

@@ -62,6 +62,18 @@ fn a_chunked_body_passes_byte_for_byte_and_stays_chunked() {
 }
 
 #[test]
+fn a_chunked_body_passes_under_every_method() {
+    let world = World::around(BASE, echo());
+    for method in ["GET", "DELETE", "OPTIONS", "PROPFIND"] {
+        let ask = Ask::new(method, "/open/echo").header("Transfer-Encoding", "chunked");
+        let mut line = world.connect();
+        line.send(&ask.bytes());
+        line.send(&chunked(&[b"a search", b" of ours"]));
+        assert_eq!(line.answer().text(), "a search of ours", "{method}");
+    }
+}
+
+#[test]
 fn trailers_of_a_client_end_at_the_gateway() {
     let world = World::around(
         BASE,
