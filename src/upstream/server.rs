@@ -64,16 +64,11 @@ impl Servers {
     pub(super) fn in_turn(&self) -> impl Iterator<Item = &Server> {
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.servers.len().max(1));
-        let in_turn = move || {
-            self.servers
-                .iter()
-                .cycle()
-                .skip(turn)
-                .take(self.servers.len())
-        };
-        in_turn()
-            .filter(|server| !server.is_resting())
-            .chain(in_turn().filter(|server| server.is_resting()))
+        let in_turn = self.servers.iter().cycle().skip(turn);
+        let in_turn = in_turn.take(self.servers.len());
+        // Told apart before the first try: one that fails meanwhile is not to be tried again as one that rests.
+        let (resting, ready): (Vec<_>, Vec<_>) = in_turn.partition(|server| server.is_resting());
+        ready.into_iter().chain(resting)
     }
 }
 
@@ -106,6 +101,14 @@ mod tests {
         assert_eq!(ports(&servers), [2, 3, 1]);
         assert_eq!(ports(&servers), [3, 1, 2]);
         assert_eq!(ports(&servers), [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn each_server_has_one_turn_though_it_refuses() {
+        let servers = servers();
+        let tried = servers.in_turn().inspect(|server| server.rest());
+        let ports: Vec<_> = tried.map(|server| server.address.port()).collect();
+        assert_eq!(ports, [1, 2, 3]);
     }
 
     #[tokio::test]
