@@ -146,7 +146,12 @@ impl<R: Fn(Unread) -> Bytes + Unpin> AsyncWrite for Wire<R> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_refusal(cx))?;
-        ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
+        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+        if flushed.is_pending() {
+            // TLS takes more than the client does, and keeps it.
+            self.pulse.sent(false);
+        }
+        ready!(flushed)?;
         self.pulse.flushed();
         Poll::Ready(Ok(()))
     }
@@ -154,5 +159,73 @@ impl<R: Fn(Unread) -> Bytes + Unpin> AsyncWrite for Wire<R> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_refusal(cx))?;
         Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use socket2::SockRef;
+    use tokio::net::UnixStream;
+    use tokio::time::{Instant, advance, pause};
+    use tokio_rustls::client::TlsStream;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::listener::ConnectionLimits;
+    use crate::listener::pulse::Cut;
+
+    /// Both ends of a connection under TLS that holds little that was not read.
+    async fn secured() -> (Transport, TlsStream<UnixStream>) {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(vec!["a.cn".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        SockRef::from(&ours).set_send_buffer_size(1).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        let connector = TlsConnector::from(Arc::new(client));
+        let name = ServerName::try_from("a.cn").unwrap();
+        let accepting = Transport::Unix(ours).secure(Some(&acceptor));
+        let (ours, theirs) = tokio::join!(accepting, connector.connect(name, theirs));
+        (ours.unwrap(), theirs.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_its_answer_in_the_hands_of_tls_takes_nothing() {
+        let (transport, _client) = secured().await;
+        pause();
+        let pulse = Rc::new(Pulse::new(Instant::now()));
+        let mut wire = Wire::new(transport, Rc::clone(&pulse), |_| Bytes::new());
+        pulse.asked();
+        wire.write_all(&vec![0; 32 * 1024]).await.unwrap();
+        pulse.answered();
+        let is_out = poll_fn(|cx| Poll::Ready(Pin::new(&mut wire).poll_flush(cx).is_ready()));
+        assert!(!is_out.await);
+        let limits = ConnectionLimits {
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(1),
+            max_header_bytes: 0,
+        };
+        advance(limits.idle_timeout).await;
+        assert_eq!(pulse.due(&limits, Instant::now()).ok(), Some(Cut::Blocked));
     }
 }
