@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::Ipv6Addr;
 
 use http::Method;
 
@@ -91,11 +92,7 @@ impl HostPattern {
             Some(name) => (name, true),
             None => (lower.as_str(), false),
         };
-        let is_ipv6 = name.starts_with('[') && name.ends_with(']');
-        let is_name = name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-        if name.is_empty() || !(is_name || is_ipv6) {
+        if !(is_name(name) || (!is_below && is_ipv6(name))) {
             return Err(HostPatternError(text.to_owned()));
         }
         let name = name.to_owned();
@@ -303,6 +300,18 @@ fn borders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
         let slash = path.iter().rposition(|b| *b == b'/')?;
         path.get(..slash)
     })
+}
+
+/// Whether a request can name this host: one that none can would leave its rule to a wider one.
+fn is_name(host: &str) -> bool {
+    let is_clean = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    let mut labels = host.split('.');
+    labels.all(|label| !label.is_empty() && label.bytes().all(is_clean))
+}
+
+fn is_ipv6(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
 fn lower_case(host: &str) -> Cow<'_, str> {

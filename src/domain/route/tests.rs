@@ -134,6 +134,22 @@ fn what_is_no_pattern_says_why() {
     );
 }
 
+#[test]
+fn a_host_that_no_request_can_name_is_no_pattern() {
+    for host in [
+        "", ".", "a.cn.", "a..cn", ".a.cn", "*.", "*.[::1]", "[]", "[a.cn]", "[::1",
+    ] {
+        let error = HostPattern::parse(host).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("`{host}` is no host")),
+            "{error}"
+        );
+    }
+    for host in ["a.cn", "*.a.cn", "a_b", "10.0.0.1", "[::1]"] {
+        HostPattern::parse(host).unwrap();
+    }
+}
+
 /// The paths that a backend could take a sent path for.
 fn readings(sent: &str) -> [Vec<u8>; 4] {
     let without = |path: &[u8]| {
