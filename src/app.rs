@@ -67,8 +67,8 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let files = unix_files(&plan);
     let (stop_admin, admin_stopped) = watch::channel(false);
     let admin = serve_admin(&plan, &control, &metrics, &readiness, admin_stopped)?;
-    control.spawn(tidy_now_and_then(store.clone()));
     let parts = shared(plan, &store, clock, &metrics, &control)?;
+    control.spawn(tidy_now_and_then(store.clone(), Arc::clone(&parts.logins)));
     let (stop_workers, workers_stopped) = watch::channel(false);
     let workers = start_workers(sockets, &parts, &metrics, &workers_stopped)?;
     readiness.reach(Phase::Ready);
@@ -122,6 +122,11 @@ impl Running {
     /// Waits for `until` on the control runtime.
     pub fn wait<T>(&self, until: impl Future<Output = T>) -> T {
         self.control.block_on(until)
+    }
+
+    /// Runs `task` on the control runtime beside everything else.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.control.spawn(task);
     }
 
     /// Takes no more connections, lets those there are finish within `drain_timeout`, and ends.
@@ -299,11 +304,12 @@ async fn told(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-async fn tidy_now_and_then(store: Store) {
+async fn tidy_now_and_then(store: Store, logins: Arc<Logins>) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {
         ticks.tick().await;
         store.tidy();
+        logins.tidy().await;
     }
 }
 

@@ -8,30 +8,55 @@ use crate::config::plan::Plan;
 use crate::domain::clock::Clock;
 use crate::{app, telemetry};
 
-/// Serves as `plan` says until SIGTERM or SIGINT, then drains.
+/// Serves as `plan` says until SIGTERM or SIGINT, then drains; a second one ends it at once.
 ///
 /// # Errors
 ///
 /// The gateway does not start, or a part of it ended by itself.
 pub fn run(plan: Plan) -> anyhow::Result<()> {
     let log = telemetry::start(&plan.log)?;
+    let max_connections = plan.server.max_connections;
     let running = app::start(plan, Clock::start())?;
     running.metrics().watch_dropped_lines(log.dropped_lines());
     // From the first word that it listens on, a signal means to drain.
-    let signals = running.wait(async { Signals::hear() })?;
+    let mut signals = running.wait(async { Signals::hear() })?;
     for address in running.places() {
         tracing::info!(%address, "listening");
     }
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "listening for the operator");
     }
+    make_room(max_connections);
     notify(NotifyState::Ready);
-    let name = running.wait(signals.first());
+    let name = running.wait(signals.next());
     tracing::info!(signal = name, "stopping");
     notify(NotifyState::Stopping);
+    running.spawn(async move {
+        let name = signals.next().await;
+        tracing::warn!(signal = name, "ending at once");
+        std::process::exit(1);
+    });
     running.stop()?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Takes as many descriptors as the system lets this process have, and says if they are too few.
+fn make_room(max_connections: usize) {
+    // One for the client and one for the backend, and some for everything else.
+    let needed = u64::try_from(max_connections)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(2)
+        .saturating_add(100);
+    match rlimit::increase_nofile_limit(needed) {
+        Ok(limit) if limit < needed => tracing::warn!(
+            limit,
+            needed,
+            "max_connections may need more descriptors than the system allows; raise LimitNOFILE, or lower it"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of descriptors cannot be raised"),
+    }
 }
 
 /// The signals to stop.
@@ -50,7 +75,7 @@ impl Signals {
     }
 
     /// Waits for one and gives its name.
-    async fn first(mut self) -> &'static str {
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.term.recv() => "SIGTERM",
             _ = self.int.recv() => "SIGINT",

@@ -53,6 +53,21 @@ pub enum SendError {
     BodyStalled(Duration),
 }
 
+impl ConnectError {
+    /// Whether this process has no descriptor left, for which no server can be blamed.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        /// `EMFILE` and `ENFILE`.
+        const NO_DESCRIPTOR: [i32; 2] = [24, 23];
+        match self {
+            Self::Io(error) => error
+                .raw_os_error()
+                .is_some_and(|code| NO_DESCRIPTOR.contains(&code)),
+            Self::Timeout(_) => false,
+        }
+    }
+}
+
 impl SendError {
     /// What metrics call it.
     #[must_use]
@@ -71,6 +86,7 @@ impl SendError {
 impl From<SendError> for Refusal {
     fn from(error: SendError) -> Self {
         let code = match &error {
+            SendError::Unreachable { source, .. } if source.is_ours() => RefusalCode::Overloaded,
             SendError::NoServer | SendError::Unreachable { .. } => RefusalCode::UpstreamUnreachable,
             SendError::Failed(_) | SendError::Upgrade => RefusalCode::UpstreamFailed,
             SendError::Timeout(_) => RefusalCode::UpstreamTimeout,

@@ -269,17 +269,11 @@ fn client_chain(headers: &HeaderMap, peer: &Peer) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&chain.join(&b", "[..])).ok()
 }
 
-/// The identity headers; one that is turned off is never sent, but under its usual name never believed either.
+/// The identity headers, and their usual names: whoever renames one or turns it off may still have code that reads it.
 fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
-    let names = [
-        (&plan.openid, HeaderName::from_static("x-openid")),
-        (&plan.unionid, HeaderName::from_static("x-unionid")),
-        (&plan.appid, HeaderName::from_static("x-appid")),
-    ];
-    names
-        .into_iter()
-        .map(|(name, usual)| name.clone().unwrap_or(usual))
-        .collect()
+    let usual = ["x-openid", "x-unionid", "x-appid"].map(HeaderName::from_static);
+    let named = [&plan.openid, &plan.unionid, &plan.appid];
+    named.into_iter().flatten().cloned().chain(usual).collect()
 }
 
 #[cfg(test)]

@@ -143,7 +143,9 @@ impl Upstream {
                 Ok(server.pool.lease(sender))
             }
             Err(source) => {
-                server.rest();
+                if !source.is_ours() {
+                    server.rest();
+                }
                 let server = server.address.to_string();
                 tracing::warn!(%server, error = %source, "a backend cannot be reached");
                 Err(SendError::Unreachable { server, source })

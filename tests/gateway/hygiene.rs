@@ -116,6 +116,8 @@ fn renamed_and_turned_off_identity_headers_are_no_way_in() {
             "Wx-User",
             "wx_user",
             "WX.USER",
+            "X-OpenId",
+            "x.openid",
             "X-UnionId",
             "X_UnionId",
             "X-AppId",

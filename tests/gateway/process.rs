@@ -96,6 +96,25 @@ fn a_request_that_is_under_way_at_sigterm_is_finished() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once() {
+    let backend = Backend::that(|conversation| {
+        conversation.read_request();
+        conversation.wait_end();
+    });
+    let config = BASE.replace("drain_timeout = \"5s\"", "drain_timeout = \"10m\"");
+    let service = Setup::of(&config, backend.address()).start();
+    let mut line = Line::to(service.address());
+    line.send(&Ask::get("/open/never").bytes());
+    backend.wait_seen(1);
+    service.process.signal("TERM");
+    let stopping = |line: &str| line.contains("stopping signal=SIGTERM");
+    service.process.line("word of the stop", stopping);
+    service.process.signal("INT");
+    assert_eq!(service.process.wait().code, Some(1));
+    assert!(line.is_ended());
+}
+
+#[test]
 fn a_broken_config_stops_it_with_every_problem_and_its_place() {
     let config = "\
 [server]

@@ -80,6 +80,11 @@ impl Grants {
         self.recent.try_get_with(key, granting).await
     }
 
+    /// Forgets what is too old for good: a grant holds a skey and a key.
+    pub(super) async fn tidy(&self) {
+        self.recent.run_pending_tasks().await;
+    }
+
     async fn forget_if_too_old(&self, key: &Key) {
         let is_too_old = |grant: Option<&Arc<Grant>>| grant.is_some_and(|g| self.is_too_old(g));
         if !is_too_old(self.recent.get(key).await.as_ref()) {

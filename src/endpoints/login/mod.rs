@@ -102,6 +102,11 @@ impl Logins {
         Ok(self.tell(&result?, response))
     }
 
+    /// Forgets what is too old. It is enough to do so now and then.
+    pub async fn tidy(&self) {
+        self.grants.tidy().await;
+    }
+
     async fn log_in(&self, app: usize, request: LoginRequest) -> Result<Opened, Refusal> {
         let overloaded =
             |reason| Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER);
