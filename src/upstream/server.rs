@@ -60,20 +60,16 @@ impl Servers {
         Self { servers, turn }
     }
 
-    /// All servers in the order in which they are to be tried now: those that rest come last.
+    /// All servers in the order in which they are to be tried now, each once: those that rest come last. Who rests is
+    /// decided at once, so that one that fails on the way is not met again at the end.
     pub(super) fn in_turn(&self) -> impl Iterator<Item = &Server> {
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.servers.len().max(1));
-        let in_turn = move || {
-            self.servers
-                .iter()
-                .cycle()
-                .skip(turn)
-                .take(self.servers.len())
-        };
-        in_turn()
-            .filter(|server| !server.is_resting())
-            .chain(in_turn().filter(|server| server.is_resting()))
+        let in_turn = self.servers.iter().cycle().skip(turn);
+        let (resting, ready): (Vec<_>, Vec<_>) = in_turn
+            .take(self.servers.len())
+            .partition(|server| server.is_resting());
+        ready.into_iter().chain(resting)
     }
 }
 
@@ -106,6 +102,14 @@ mod tests {
         assert_eq!(ports(&servers), [2, 3, 1]);
         assert_eq!(ports(&servers), [3, 1, 2]);
         assert_eq!(ports(&servers), [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_on_the_way_is_not_tried_again() {
+        let servers = servers();
+        let tried = servers.in_turn().inspect(|server| server.rest());
+        let ports: Vec<_> = tried.map(|server| server.address.port()).collect();
+        assert_eq!(ports, [1, 2, 3]);
     }
 
     #[tokio::test]
