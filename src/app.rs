@@ -34,6 +34,7 @@ const CONTROL_GRACE: Duration = Duration::from_secs(1);
 /// A gateway that serves until it is stopped.
 #[derive(Debug)]
 pub struct Running {
+    places: Vec<String>,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
     metrics: Arc<Metrics>,
@@ -56,12 +57,9 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let control = control_runtime().context("the control runtime does not start")?;
     let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
     let sockets = listener::bind(&plan.server.listen, plan.server.workers)?;
-    let addresses = sockets
-        .iter()
-        .take(1)
-        .flatten()
-        .filter_map(Socket::address)
-        .collect();
+    let of_one_worker = || sockets.iter().take(1).flatten();
+    let places = of_one_worker().map(Socket::to_string).collect();
+    let addresses = of_one_worker().filter_map(Socket::address).collect();
     let (stop_admin, admin_stopped) = watch::channel(false);
     let parts = Admin {
         metrics: Arc::clone(&metrics),
@@ -78,6 +76,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let workers = start_workers(sockets, &parts, &metrics, &workers_stopped)?;
     readiness.reach(Phase::Ready);
     let running = Running {
+        places,
         addresses,
         admin,
         metrics,
@@ -92,6 +91,12 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
 }
 
 impl Running {
+    /// Where it listens, each place as the config would have it.
+    #[must_use]
+    pub fn places(&self) -> &[String] {
+        &self.places
+    }
+
     /// Where it listens, as far as these places are addresses and ports.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {

@@ -19,7 +19,7 @@ pub fn run(plan: Plan) -> anyhow::Result<()> {
     running.metrics().watch_dropped_lines(log.dropped_lines());
     // From the first word that it listens on, a signal means to drain.
     let signals = running.wait(async { Signals::hear() })?;
-    for address in running.addresses() {
+    for address in running.places() {
         tracing::info!(%address, "listening");
     }
     if let Some(address) = running.admin_address() {

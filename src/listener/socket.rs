@@ -1,5 +1,6 @@
 //! Listening sockets: one of its own for each worker, so that the kernel spreads connections. Knows no connections.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -57,6 +58,20 @@ pub fn bind(listen: &[ListenPlan], workers: usize) -> Result<Vec<Vec<Socket>>, B
         }
     }
     Ok(shares)
+}
+
+impl fmt::Display for Socket {
+    /// Writes the place as `listen` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self {
+            Self::Tcp(listener) => listener.local_addr().map(|address| address.to_string()),
+            Self::Unix(listener) => listener.local_addr().map(|address| {
+                let path = address.as_pathname().unwrap_or(Path::new(""));
+                format!("unix:{}", path.display())
+            }),
+        };
+        f.write_str(place.as_deref().unwrap_or("a socket without a name"))
+    }
 }
 
 impl Socket {
@@ -252,5 +267,16 @@ mod tests {
         assert_eq!(error.to_string(), format!("cannot listen on {address}"));
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(source, "Address already in use (os error 98)");
+    }
+
+    #[test]
+    fn a_socket_is_told_as_the_config_has_it() {
+        let path = std::env::temp_dir().join(format!("wxgate-place-{}", std::process::id()));
+        let file = Socket::Unix(UnixListener::bind(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(file.to_string(), format!("unix:{}", path.display()));
+        let tcp = Socket::Tcp(TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = tcp.address().unwrap().port();
+        assert_eq!(tcp.to_string(), format!("127.0.0.1:{port}"));
     }
 }

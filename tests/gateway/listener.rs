@@ -184,6 +184,8 @@ fn a_unix_socket_is_served_and_a_file_left_behind_is_no_hindrance() {
     let config = BASE.replacen("listen = \"127.0.0.1:0\"", &listen, 1);
     for _ in 0..2 {
         let mut world = World::of(&config);
+        let place = format!("unix:{}", path.display());
+        assert_eq!(world.gateway().places(), [place]);
         let answer = talk(UnixStream::connect(&path).unwrap(), &Ask::get("/open/"));
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert_eq!(world.backend.only_seen().values("X-Forwarded-For"), [""; 0]);
