@@ -63,7 +63,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     // Every worker listens in the same places.
     let mine = sockets.first().map(Vec::as_slice).unwrap_or_default();
     let addresses = mine.iter().filter_map(Socket::address).collect();
-    let places = mine.iter().map(Socket::place).collect();
+    let places = mine.iter().map(Socket::to_string).collect();
     let files = unix_files(&plan);
     let (stop_admin, admin_stopped) = watch::channel(false);
     let admin = serve_admin(&plan, &control, &metrics, &readiness, admin_stopped)?;

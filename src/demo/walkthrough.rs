@@ -13,7 +13,7 @@ Paste this into another terminal, line by line.
 # 1. wx.login() gives the mini-program a code; here the simulator gives it.
 CODE=$(curl -s -X POST '{simulator}/simulator/code?user=alice')
 
-# 2. The mini-program logs in with the code and gets a session key, the skey.
+# 2. The mini-program logs in with the code and gets a session token, the skey.
 SKEY=$(curl -s -w '\n' http://{gateway}/wx/login -d "code=$CODE" | tee /dev/stderr | sed 's/.*"skey":"\([^"]*\)".*/\1/')
 
 # 3. It calls the backend with the skey. The backend sees alice's openid in X-OpenId.

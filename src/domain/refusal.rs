@@ -136,7 +136,7 @@ impl RefusalCode {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::SessionMissing => "this request carries no session key: log in first",
+            Self::SessionMissing => "this request carries no session token: log in first",
             Self::SessionInvalid => "this session is unknown or has ended: log in again",
             Self::LoginCodeMissing => "a login needs the code that wx.login() gave",
             Self::LoginCodeInvalid => "this login code is not valid: call wx.login() again",
@@ -185,5 +185,12 @@ mod tests {
             assert_eq!(RefusalCode::parse(code.as_str()), Some(code));
         }
         assert_eq!(RefusalCode::parse("session_lost"), None);
+    }
+
+    #[test]
+    fn no_message_calls_an_skey_what_wechat_calls_its_own_key() {
+        for code in RefusalCode::ALL {
+            assert!(!code.message().contains("session key"), "{code}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Listening sockets: one of its own for each worker, so that the kernel spreads connections. Knows no connections.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::FileTypeExt as _;
@@ -60,6 +61,20 @@ pub fn bind(listen: &[ListenPlan], workers: usize) -> Result<Vec<Vec<Socket>>, B
     Ok(shares)
 }
 
+impl fmt::Display for Socket {
+    /// Writes the place as `listen` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self {
+            Self::Tcp(listener) => listener.local_addr().map(|address| address.to_string()),
+            Self::Unix(listener) => listener.local_addr().map(|address| {
+                let path = address.as_pathname().unwrap_or(Path::new(""));
+                format!("unix:{}", path.display())
+            }),
+        };
+        f.write_str(place.as_deref().unwrap_or("a socket without a name"))
+    }
+}
+
 impl Socket {
     /// Where it listens, if that is an address and port.
     #[must_use]
@@ -67,21 +82,6 @@ impl Socket {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix(_) => None,
-        }
-    }
-
-    /// Where it listens, as a config writes it.
-    #[must_use]
-    pub fn place(&self) -> String {
-        match self {
-            Self::Tcp(listener) => listener
-                .local_addr()
-                .map_or_else(|_| "tcp".to_owned(), |address| address.to_string()),
-            Self::Unix(listener) => {
-                let address = listener.local_addr().ok();
-                let path = address.as_ref().and_then(|address| address.as_pathname());
-                format!("unix:{}", path.unwrap_or(Path::new("")).display())
-            }
         }
     }
 
@@ -271,5 +271,16 @@ mod tests {
         assert_eq!(error.to_string(), format!("cannot listen on {address}"));
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(source, "Address already in use (os error 98)");
+    }
+
+    #[test]
+    fn a_socket_is_told_as_the_config_has_it() {
+        let path = std::env::temp_dir().join(format!("wxgate-place-{}", std::process::id()));
+        let file = Socket::Unix(UnixListener::bind(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(file.to_string(), format!("unix:{}", path.display()));
+        let tcp = Socket::Tcp(TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = tcp.address().unwrap().port();
+        assert_eq!(tcp.to_string(), format!("127.0.0.1:{port}"));
     }
 }

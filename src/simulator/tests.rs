@@ -1,3 +1,5 @@
+//! The simulator, driven over loopback.
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

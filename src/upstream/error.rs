@@ -12,7 +12,7 @@ use crate::wire::refusal::Refusal;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// It refused, or is not there.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// It did not take the connection in time.
     #[error("no connection within {0:?}")]
@@ -26,7 +26,7 @@ pub enum SendError {
     #[error("the upstream has no server")]
     NoServer,
     /// No server could be reached; this is what the last one said.
-    #[error("no server of the upstream can be reached: {server}: {source}")]
+    #[error("no server of the upstream can be reached: {server}")]
     Unreachable {
         /// The last server that was tried.
         server: String,
@@ -34,7 +34,7 @@ pub enum SendError {
         source: ConnectError,
     },
     /// The connection broke, or what came is not HTTP.
-    #[error("the backend's answer broke off: {0}")]
+    #[error("the backend's answer broke off")]
     Failed(#[source] hyper::Error),
     /// It wants to speak another protocol, which nobody asked for.
     #[error("the backend answered with an upgrade that nobody asked for")]
@@ -93,6 +93,27 @@ impl From<SendError> for Refusal {
             SendError::BodyTooLarge(limit) => return too_large(*limit),
             SendError::BodyBroken | SendError::BodyStalled(_) => RefusalCode::BadRequest,
         };
-        Self::new(code, error.to_string())
+        Self::because(code, &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_refusal_names_each_cause_once() {
+        let error = SendError::Unreachable {
+            server: "127.0.0.1:9000".to_owned(),
+            source: io::Error::other("refused").into(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "no server of the upstream can be reached: 127.0.0.1:9000"
+        );
+        assert_eq!(
+            Refusal::from(error).reason,
+            "no server of the upstream can be reached: 127.0.0.1:9000: refused"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! An answer that the gateway itself gives instead of a backend. Knows the table of codes, not who refused.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +38,12 @@ impl Refusal {
             retry_after: None,
             allow: Vec::new(),
         }
+    }
+
+    /// Refuses under `code` for an error and all that caused it.
+    #[must_use]
+    pub fn because(code: RefusalCode, error: &dyn Error) -> Self {
+        Self::new(code, with_causes(error))
     }
 
     /// A request that HTTP or this gateway does not allow.
@@ -152,6 +159,13 @@ pub fn has_body(status: StatusCode) -> bool {
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     )
+}
+
+/// An error with all its causes, in one line.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 #[cfg(test)]

@@ -19,8 +19,10 @@ const GROUND: &str = "domain";
 const APART: &str = "simulator";
 /// Rooms that know less than their layer allows.
 const ONLY: [(&str, &[&str]); 2] = [("telemetry", &["config", GROUND]), (APART, &[])];
-/// The lines that a file may have beside its tests.
+/// The lines that a file may have, its tests among them.
 const LONGEST: usize = 400;
+/// The lines that a function may have; a table of a test may be longer.
+const LONGEST_FUNCTION: usize = 45;
 
 #[test]
 fn every_room_has_its_place() {
@@ -62,18 +64,40 @@ fn the_files_of_a_room_know_no_cycle_of_rooms() {
 
 #[test]
 fn every_file_says_first_what_it_is() {
-    for file in files() {
-        let is_told = file.text.starts_with("//! ");
-        assert!(is_told || file.is_test(), "{}", file.path.display());
+    for (path, text) in everything() {
+        assert!(text.starts_with("//! "), "{}", path.display());
     }
 }
 
 #[test]
 fn no_file_is_long() {
-    for file in files() {
-        let lines = file.code().lines().count();
-        assert!(lines <= LONGEST, "{}: {lines}", file.path.display());
+    for (path, text) in everything() {
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST, "{}: {lines}", path.display());
     }
+}
+
+#[test]
+fn no_function_is_long() {
+    let mut functions = 0;
+    for file in files() {
+        for (name, lines) in functions_of(file.code()) {
+            functions += 1;
+            assert!(
+                lines <= LONGEST_FUNCTION,
+                "{}: {name}: {lines}",
+                file.path.display()
+            );
+        }
+    }
+    assert!(functions > 300, "only {functions} functions were found");
+}
+
+#[test]
+fn a_function_ends_where_its_indentation_does() {
+    let code = "impl A {\n    pub fn a(\n        b: B,\n    ) {\n        c()\n    }\n    fn d();\n    fn e(\n        f: F,\n    ) -> G;\n}\n";
+    let found: Vec<_> = functions_of(code).collect();
+    assert_eq!(found, [("pub fn a(", 5), ("fn d();", 1), ("fn e(", 3)]);
 }
 
 #[test]
@@ -153,6 +177,28 @@ impl File {
     }
 }
 
+/// The first line of each function and how many it has, in code that is formatted: there a function ends at the first
+/// brace as far in as its beginning, or one without a body with its signature.
+fn functions_of(code: &str) -> impl Iterator<Item = (&str, usize)> {
+    let lines: Vec<_> = code.lines().collect();
+    let measure = move |start: usize| {
+        let first = lines[start];
+        let name = first.trim_start();
+        if !format!(" {name}").contains(" fn ") || name.starts_with("//") {
+            return None;
+        }
+        let indent = &first[..first.len() - name.len()];
+        let is_end = |line: &&str| match line.strip_prefix(indent) {
+            Some(rest) => rest == "}" || (rest.starts_with(')') && rest.ends_with(';')),
+            None => false,
+        };
+        let is_short = name.ends_with(['}', ';']);
+        let more = lines[start..].iter().position(is_end);
+        Some((name, if is_short { 1 } else { more? + 1 }))
+    };
+    (0..code.lines().count()).filter_map(measure)
+}
+
 /// The first words of a path, or of all paths in braces.
 fn first_words(path: &str) -> Vec<String> {
     let word = |text: &str| -> String {
@@ -179,6 +225,20 @@ fn first_words(path: &str) -> Vec<String> {
     }
     words.retain(|word| !word.is_empty());
     words
+}
+
+/// All files below src and tests, each with its text.
+fn everything() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    collect(&root.join("src"), &mut paths);
+    collect(&root.join("tests"), &mut paths);
+    assert!(paths.len() > 100, "only {} files were found", paths.len());
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
 }
 
 /// All files of the library and the binary but the map itself.

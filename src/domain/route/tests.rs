@@ -1,3 +1,5 @@
+//! Which route a request hits, by example and by property.
+
 use percent_encoding::percent_decode;
 use proptest::prelude::*;
 

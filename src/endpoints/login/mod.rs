@@ -21,7 +21,7 @@ use crate::domain::template::Template;
 use crate::metrics::Metrics;
 use crate::store::{Opened, Store};
 use crate::wechat::{WeChat, WeChatError};
-use crate::wire::refusal::{Refusal, json_answer};
+use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
 pub use request::LoginRequest;
 
@@ -169,7 +169,7 @@ impl Logins {
 
 /// Tells the operator what they must set right, and that WeChat fails; what clients do wrong stands in access lines.
 fn log(error: &WeChatError, app: &App) {
-    let (app, reason) = (app.name.as_str(), chain(error));
+    let (app, reason) = (app.name.as_str(), with_causes(error));
     match error {
         WeChatError::Misconfigured { .. } => {
             tracing::error!(app, %reason, "logins fail until the operator acts");
@@ -184,7 +184,7 @@ fn log(error: &WeChatError, app: &App) {
 
 /// What a client is told of WeChat's refusal.
 fn refuse(error: &WeChatError) -> Refusal {
-    let refuse = |code| Refusal::new(code, chain(error));
+    let refuse = |code| Refusal::because(code, error);
     match error {
         WeChatError::CodeInvalid => refuse(RefusalCode::LoginCodeInvalid),
         WeChatError::CodeUsed => refuse(RefusalCode::LoginCodeUsed),
@@ -195,10 +195,4 @@ fn refuse(error: &WeChatError) -> Refusal {
             refuse(RefusalCode::WechatUnavailable).retry_after(RETRY_AFTER)
         }
     }
-}
-
-/// An error with all its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

@@ -1,3 +1,5 @@
+//! What a sealed request holds, by example and by property.
+
 use std::sync::Arc;
 
 use http::Request;

@@ -1,3 +1,5 @@
+//! Signatures and encrypted data: WeChat's own examples, and what must not open.
+
 use std::net::TcpListener;
 use std::sync::LazyLock;
 

@@ -1,3 +1,5 @@
+//! An exchange with the simulator: what comes of each of its answers.
+
 use std::error::Error;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+//! Calls to the simulator: TLS, and what of a call's failure is told.
+
 use std::error::Error;
 use std::net::TcpListener;
 
