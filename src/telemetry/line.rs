@@ -84,7 +84,8 @@ impl TextLine<'_> {
         if name == "message" {
             return self.write_escaped(value, deceives);
         }
-        write!(self.writer, "{name}=")?;
+        self.writer.write_str(name)?;
+        self.writer.write_char('=')?;
         if is_one_word(value) {
             return self.writer.write_str(value);
         }
@@ -94,6 +95,9 @@ impl TextLine<'_> {
     }
 
     fn write_escaped(&mut self, text: &str, is_escaped: fn(char) -> bool) -> fmt::Result {
+        if !text.contains(is_escaped) {
+            return self.writer.write_str(text);
+        }
         for c in text.chars() {
             if is_escaped(c) {
                 write!(self.writer, "{}", c.escape_default())?;
@@ -106,6 +110,10 @@ impl TextLine<'_> {
 }
 
 fn is_one_word(value: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'=');
+    if !value.is_empty() && value.bytes().all(is_plain) {
+        return true;
+    }
     let splits = |c: char| deceives(c) || c.is_whitespace() || matches!(c, '"' | '\\' | '=');
     !value.is_empty() && !value.contains(splits)
 }

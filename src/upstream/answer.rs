@@ -5,14 +5,14 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::body::{FlowState, poll_data};
 use super::pool::Lease;
 use super::send::Answered;
-use crate::wire::headers::{ManagedNames, strip_hop_by_hop};
+use crate::wire::headers::ManagedNames;
 
 /// An answer's body. At its end the connection goes back to its pool; dropped before, the connection ends.
 #[derive(Debug)]
@@ -49,16 +49,11 @@ pub(super) fn open(answered: Answered, hidden: &ManagedNames) -> Response<Answer
     let is_early = flow.is_some_and(|flow| flow.state() != FlowState::Done);
     let mut answer = answer.map(|incoming| AnswerBody::new(incoming, lease));
     let headers = answer.headers_mut();
-    clean(headers, hidden);
+    hidden.strip(headers);
     if is_early {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
-}
-
-fn clean(headers: &mut HeaderMap, hidden: &ManagedNames) {
-    strip_hop_by_hop(headers);
-    hidden.strip(headers);
 }
 
 impl Body for AnswerBody {

@@ -14,7 +14,7 @@ use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::token::TokenPlace;
 use crate::wire::body::Inbound;
-use crate::wire::headers::{ManagedNames, strip_expect, strip_hop_by_hop};
+use crate::wire::headers::ManagedNames;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
@@ -86,8 +86,8 @@ impl Sealer {
             _ => None,
         });
         Self {
-            from_clients: ManagedNames::with_proxy_names(names.iter().cloned().chain(token_names)),
-            from_backends: ManagedNames::of(names),
+            from_clients: ManagedNames::of_clients(names.iter().cloned().chain(token_names)),
+            from_backends: ManagedNames::of_backends(names),
             identity,
             tokens,
         }
@@ -121,8 +121,6 @@ impl Sealer {
         } = head;
         let uri = self.target(&uri, path).ok_or(Unsealable)?;
         let forwarded = Forwarded::of(&headers, peer);
-        strip_hop_by_hop(&mut headers);
-        strip_expect(&mut headers);
         self.from_clients.strip(&mut headers);
         strip_headers(&self.tokens, &mut headers);
         forwarded.inject(&mut headers);

@@ -18,8 +18,9 @@ const PROXY_NAMES: [&str; 6] = [
 /// The start, folded, of a family of them.
 const PROXY_FAMILY: &[u8] = b"x_forwarded";
 
-/// The headers of one hop, beside `Connection`.
-const HOP_BY_HOP: [HeaderName; 8] = [
+/// The headers of one hop.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
@@ -30,9 +31,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// The names that no client may send and no backend may answer with, in whatever spelling: a backend may fold every
+/// The names that one side may not say to the other through the gateway, in whatever spelling: a backend may fold every
 /// character but letters and digits to `_`, as CGI and PHP do, and ignore case.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ManagedNames {
     folded: Vec<Vec<u8>>,
     /// A bit for each length, so that most headers are passed by without a comparison.
@@ -41,42 +42,38 @@ pub struct ManagedNames {
 }
 
 impl ManagedNames {
-    /// Just these names.
+    /// What no client may say to a backend: `names`, what proxies set, such as `X-Forwarded-*` and `X-Real-IP`, what
+    /// concerns one hop, and `Expect`, which the gateway meets by reading the body.
     #[must_use]
-    pub fn of(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        let folded: Vec<_> = names.into_iter().map(|name| fold(name.as_str())).collect();
+    pub fn of_clients(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let proxy_names = PROXY_NAMES.map(HeaderName::from_static);
+        Self::new(names.into_iter().chain(proxy_names).chain([EXPECT]), true)
+    }
+
+    /// What no backend may say to a client: `names`, and what concerns one hop.
+    #[must_use]
+    pub fn of_backends(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self::new(names.into_iter(), false)
+    }
+
+    fn new(names: impl Iterator<Item = HeaderName>, with_family: bool) -> Self {
+        let names = names.chain(HOP_BY_HOP);
+        let folded: Vec<_> = names.map(|name| fold(name.as_str())).collect();
         let lengths = folded
             .iter()
             .fold(0, |bits, name| bits | length_bit(name.len()));
         Self {
             folded,
             lengths,
-            with_family: false,
+            with_family,
         }
     }
 
-    /// These names, all that proxies set, such as `X-Forwarded-*` and `X-Real-IP`, and those of one hop: a backend that
-    /// folds names must not take `Transfer_Encoding` for what it is not.
-    #[must_use]
-    pub fn with_proxy_names(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        let proxy_names = PROXY_NAMES.map(HeaderName::from_static);
-        Self {
-            with_family: true,
-            ..Self::of(names.into_iter().chain(proxy_names).chain(HOP_BY_HOP))
-        }
-    }
-
-    /// Whether a backend could take `name` for one of these.
-    #[must_use]
-    pub fn cover(&self, name: &HeaderName) -> bool {
-        let name = name.as_str().as_bytes();
-        let is_member = self.lengths & length_bit(name.len()) != 0
-            && self.folded.iter().any(|managed| is_folded(name, managed));
-        is_member || (self.with_family && is_of_family(name))
-    }
-
-    /// Removes all headers that a backend could take for one of these.
+    /// Removes all headers that the other side could take for one of these, but first what `Connection` names.
     pub fn strip(&self, headers: &mut HeaderMap) {
+        for name in connection_names(headers) {
+            headers.remove(name);
+        }
         let doomed: Vec<_> = headers
             .keys()
             .filter(|name| self.cover(name))
@@ -86,26 +83,16 @@ impl ManagedNames {
             headers.remove(name);
         }
     }
-}
 
-/// Removes the headers of this one hop and those that `Connection` names, but `Host`, which every hop needs.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        for name in connection_names(headers) {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
+    fn cover(&self, name: &HeaderName) -> bool {
+        let name = name.as_str().as_bytes();
+        let is_member = self.lengths & length_bit(name.len()) != 0
+            && self.folded.iter().any(|managed| is_folded(name, managed));
+        is_member || (self.with_family && is_of_family(name))
     }
 }
 
-/// Removes `Expect`, which this hop has met by reading the body.
-pub fn strip_expect(headers: &mut HeaderMap) {
-    headers.remove(EXPECT);
-}
-
+/// What `Connection` names, but `Host`, which every hop needs.
 fn connection_names(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|b| *b == b','));
@@ -173,7 +160,7 @@ mod tests {
             "X-Open-Id",
             "XOpenId",
         ]);
-        ManagedNames::of([OPENID]).strip(&mut map);
+        ManagedNames::of_backends([OPENID]).strip(&mut map);
         assert_eq!(names(&map), ["x-open-id", "xopenid"]);
     }
 
@@ -194,7 +181,7 @@ mod tests {
             "X-Forwardedness",
             "Accept",
         ]);
-        ManagedNames::with_proxy_names([OPENID]).strip(&mut map);
+        ManagedNames::of_clients([OPENID]).strip(&mut map);
         assert_eq!(names(&map), ["accept", "x-forwardedness"]);
     }
 
@@ -214,7 +201,7 @@ mod tests {
             CONNECTION,
             HeaderValue::from_static("Host,, not a name ,x-absent"),
         );
-        strip_hop_by_hop(&mut map);
+        ManagedNames::of_backends([]).strip(&mut map);
         assert_eq!(names(&map), ["host", "x-kept"]);
     }
 
@@ -227,7 +214,7 @@ mod tests {
             let name = format!("x{}open{}id", separators[0], separators[1]);
             let name = if upper { name.to_uppercase() } else { name };
             let mut map = headers(&[&name]);
-            ManagedNames::of([HeaderName::from_static("x-open-id")]).strip(&mut map);
+            ManagedNames::of_backends([HeaderName::from_static("x-open-id")]).strip(&mut map);
             prop_assert!(map.is_empty(), "{name}");
         }
     }
