@@ -133,7 +133,8 @@ async function uploadFile({ url, filePath, name, formData = {}, header = {} }) {
 function connectSocket({ url, header = {} }) {
     const listeners = { open: [], error: [] };
     const key = Buffer.from('the key of 16 by').toString('base64');
-    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': key };
+    const handshake = { 'sec-websocket-version': '13', 'sec-websocket-key': key };
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', ...handshake };
     const answered = exchange('GET', url.replace(/^ws/, 'http'), { ...lowercase(header), ...upgrade });
     answered.then(
         ({ statusCode }) => (statusCode === 101 ? listeners.open : listeners.error).forEach((tell) => tell({})),

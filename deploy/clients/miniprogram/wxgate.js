@@ -1,5 +1,4 @@
-// The client's half of wxgate, for mini-programs: the session, and what is sent under it. Knows no pages and no backend.
-//
+// The client's half of wxgate, for mini-programs: the session, and what is sent under it. Knows no pages, no backend.
 // Copy this file; it depends on nothing. README.md beside it says how to use it.
 
 /** The refusals after which a login helps. wxgate refuses before a backend sees anything, so a repeat is safe. */
@@ -68,6 +67,8 @@ export class Client {
         const usual = { login: '/wx/login', logout: '', check: '', header: 'X-Skey' };
         /** @private */
         this._options = Object.assign({ storageKey: `wxgate ${options.base}` }, usual, options);
+        const { login, logout, check } = this._options;
+        [login, logout, check].filter((path) => path).forEach((path) => this._at(path));
         /** @private */
         this._skey = stored(this._options.storageKey);
         /** @private @type {Promise<void> | null} The login that everyone waits for. */
@@ -133,7 +134,7 @@ export class Client {
     }
 
     /**
-     * wx.connectSocket under the session. WeChat tells nobody why a handshake failed, so the session is asked about first.
+     * wx.connectSocket under the session. WeChat tells nobody why a handshake failed: so the session is checked before.
      * @param {ConnectOption} option
      * @returns {Promise<WechatMiniprogram.SocketTask>}
      */
@@ -187,10 +188,7 @@ export class Client {
         return second;
     }
 
-    /**
-     * Logs in if wxgate does not know the session any more.
-     * @private
-     */
+    /** @private Logs in if wxgate does not know the session any more. */
     async _revive() {
         if (!this._skey) {
             await this.login();
@@ -216,7 +214,7 @@ export class Client {
     /** @private */
     async _exchange() {
         const code = await freshCode();
-        return call({ url: this._options.base + this._options.login, method: 'POST', data: { code } });
+        return call({ url: this._at(this._options.login), method: 'POST', data: { code } });
     }
 
     /**
@@ -256,11 +254,19 @@ export class Client {
      * @returns {O}
      */
     _under(skey, option) {
-        if (!option.url.startsWith('/')) {
-            throw new TypeError(`url is a path at ${this._options.base}, not ${option.url}`);
-        }
         const header = Object.assign({}, option.header, { [this._options.header]: skey });
-        return Object.assign({}, option, { url: this._options.base + option.url, header });
+        return Object.assign({}, option, { url: this._at(option.url), header });
+    }
+
+    /**
+     * @private
+     * @param {string} path
+     */
+    _at(path) {
+        if (!path.startsWith('/')) {
+            throw new TypeError(`a path at ${this._options.base} begins with a slash: ${path}`);
+        }
+        return this._options.base + path;
     }
 
     /**

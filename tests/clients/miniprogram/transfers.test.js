@@ -47,8 +47,12 @@ test('an skey goes nowhere but to the gateway', async () => {
         await assert.rejects(client.connect({ url }), TypeError);
     }
     assert.deepEqual(new Set(paths(phone)), new Set(['/wx/login', '/wx/check']));
-    for (const base of ['api.example.com', 'https://api.example.com/', 'https://api.example.com/v1', 'https://a@b', '']) {
+    const host = 'api.example.com';
+    for (const base of [host, `https://${host}/`, `https://${host}/v1`, `https://elsewhere@${host}`, '']) {
         assert.throws(() => restart({ base }), TypeError);
+    }
+    for (const path of [{ login: '.elsewhere.example/' }, { logout: 'logout' }, { check: '@elsewhere.example/' }]) {
+        assert.throws(() => restart(path), TypeError);
     }
 });
 

@@ -1,10 +1,13 @@
 // The verbs of the tests: a phone with a client on it, and the gateway that tests/gateway/clients.rs has started.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
-import { Client } from '../../../deploy/clients/miniprogram/wxgate.js';
 import { createWx } from '../wx.js';
 
+// Older nodes take a .js file for a module only beside a package.json, which is nothing to copy: it comes as text.
+const MODULE = readFileSync(new URL('../../../deploy/clients/miniprogram/wxgate.js', import.meta.url), 'base64');
+const { Client } = await import(`data:text/javascript;base64,${MODULE}`);
 const [GATEWAY, ADMIN, WECHAT] = ['WXGATE', 'WXGATE_ADMIN', 'WECHAT'].map((name) => {
     assert.ok(process.env[name], `${name} is missing: cargo test starts this`);
     return process.env[name];
