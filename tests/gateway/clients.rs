@@ -74,6 +74,35 @@ fn every_piece_of_code_in_the_guide_has_the_right_types() {
     check_types(config.to_str().unwrap());
 }
 
+#[test]
+fn the_guide_has_every_option_and_every_reason_of_the_module() {
+    let options: Vec<_> = words(MODULE, " * @property {", |line| {
+        let (_, name) = line.split_once("} ")?;
+        name.split([' ', '[', ']']).find(|word| !word.is_empty())
+    });
+    let rows = GUIDE
+        .split_once("| option | without it | meaning |")
+        .unwrap()
+        .1;
+    let rows = rows.split("\n\n").next().unwrap();
+    let written = words(rows, "| `", |row| row.split('`').next());
+    assert!(written.len() >= 8, "{written:?}");
+    assert_eq!(written, options);
+    let reasons = words(MODULE, "", |line| {
+        line.split_once("new WxgateError('")?.1.split('\'').next()
+    });
+    assert!(reasons.len() >= 3, "{reasons:?}");
+    for reason in reasons {
+        assert!(GUIDE.contains(&format!("| `{reason}`")), "{reason}");
+    }
+}
+
+/// What `find` finds in the lines behind `mark`.
+fn words<'a>(text: &'a str, mark: &str, find: impl Fn(&'a str) -> Option<&'a str>) -> Vec<&'a str> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix(mark));
+    lines.filter_map(find).collect()
+}
+
 /// Runs the tests of one file against a gateway of its own.
 #[track_caller]
 fn run(file: &str) {
