@@ -31,6 +31,8 @@ missing_packages() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     has php || echo php-cli
     has_jdk || echo default-jdk-headless
+    has node || echo nodejs
+    has npm || echo npm
 }
 
 install_missing() {
@@ -54,6 +56,21 @@ check_toolchain() {
     cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
 }
 
+# Where tests/gateway/clients.rs looks for them: deploy holds what is copied, and nothing else.
+install_npm_packages() {
+    local here=tests/clients there=target/clients
+    if cmp -s "$here/package-lock.json" "$there/package-lock.json" && [ -e "$there/installed" ]; then
+        say "npm packages: all there"
+        return
+    fi
+    say "npm packages: installing those of $here/package-lock.json"
+    mkdir -p "$there"
+    rm -f "$there/installed"
+    cp "$here/package.json" "$here/package-lock.json" "$there/"
+    (cd "$there" && npm ci --no-audit --no-fund --ignore-scripts) || fail "npm ci"
+    touch "$there/installed"
+}
+
 check_scripts() {
     has shellcheck || return 0
     say "scripts: shellcheck"
@@ -70,6 +87,7 @@ check_with_cargo_deny() {
 }
 
 install_missing
+install_npm_packages
 check_toolchain
 check_scripts
 

@@ -1,4 +1,4 @@
-//! README.md, deploy/README.md and gateway.toml, held against what the gateway does.
+//! README.md, those below deploy, and gateway.toml, held against what the gateway does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +10,7 @@ use crate::harness::{Ask, BASE, Backend, Ended, Process, SECRET, SHIPPED, Scratc
 
 const README: &str = include_str!("../../README.md");
 const DEPLOY: &str = include_str!("../../deploy/README.md");
+const CLIENT: &str = include_str!("../../deploy/clients/miniprogram/README.md");
 const UNIT: &str = include_str!("../../deploy/wxgate.service");
 /// What a part of a config needs around it.
 const AROUND: &str = r#"
@@ -75,8 +76,9 @@ fn the_first_deployment_is_a_config_that_serves() {
 
 #[test]
 fn every_piece_of_config_is_one() {
-    let pieces = [blocks(README, "toml"), blocks(DEPLOY, "toml")].concat();
-    assert!(pieces.len() >= 3, "{pieces:#?}");
+    let pieces = [README, DEPLOY, CLIENT].map(|text| blocks(text, "toml"));
+    let pieces = pieces.concat();
+    assert!(pieces.len() >= 4, "{pieces:#?}");
     let mut surroundings = Surroundings::of_process();
     surroundings
         .variables
@@ -223,7 +225,9 @@ fn every_command_of_the_readme_is_one() {
 fn every_link_within_the_source_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = 0;
-    for (text, place) in [(README, root.to_owned()), (DEPLOY, root.join("deploy"))] {
+    let client = root.join("deploy/clients/miniprogram");
+    let places = [root.to_owned(), root.join("deploy"), client];
+    for (text, place) in [README, DEPLOY, CLIENT].into_iter().zip(places) {
         let links = text
             .split("](")
             .skip(1)

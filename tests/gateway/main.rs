@@ -15,6 +15,7 @@
 mod access_log;
 mod answers;
 mod architecture;
+mod clients;
 mod commands;
 mod demo;
 mod docs;
