@@ -63,10 +63,15 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
             upstream,
             guard,
             apps,
+            open_data,
         } => {
             line(&mut told, "guard", guard_in_words(*guard));
             if *guard != Guard::None {
                 line(&mut told, "sessions", &apps_in_words(apps, plan));
+            }
+            if let Some(field) = open_data {
+                let text = format!("encryptedData and iv are opened into {field}");
+                line(&mut told, "open data", &text);
             }
             if let Some(upstream) = plan.upstreams.get(*upstream) {
                 let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();

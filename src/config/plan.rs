@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode, uri::Authority};
 use ipnet::IpNet;
 
+use crate::domain::field_name::FieldName;
 use crate::domain::identity::App;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::{RoutePattern, RouteTable};
@@ -98,6 +99,8 @@ pub struct WechatPlan {
     pub timeout: Duration,
     /// A whole login, retries included.
     pub deadline: Duration,
+    /// How old encrypted data may be; none for any age.
+    pub open_data_max_age: Option<Duration>,
 }
 
 /// `[apps.NAME]`.
@@ -223,6 +226,8 @@ pub enum Action {
         guard: Guard,
         /// Whose sessions it takes.
         apps: Apps,
+        /// `open_data = "decrypt"`: the name under which encrypted data goes on, opened.
+        open_data: Option<FieldName>,
     },
 }
 

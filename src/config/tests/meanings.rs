@@ -41,6 +41,7 @@ fn an_empty_config_has_every_default() {
     assert_eq!(plan.wechat.base_url, "https://api.weixin.qq.com");
     assert_eq!(plan.wechat.timeout, Duration::from_secs(3));
     assert_eq!(plan.wechat.deadline, Duration::from_secs(8));
+    assert_eq!(plan.wechat.open_data_max_age, None);
     assert_eq!(plan.sessions.limits.lifetime, Duration::from_hours(7 * 24));
     assert_eq!(plan.sessions.limits.idle, Duration::from_hours(24));
     assert_eq!(plan.sessions.capacity, 1_000_000);
@@ -156,12 +157,32 @@ fn a_route_to_an_upstream_is_guarded_and_open_to_all_apps() {
         upstream,
         guard,
         apps,
+        open_data,
     } = &plan.routes[0].action
     else {
         panic!("{plan:?}");
     };
     assert_eq!((*upstream, *guard, apps), (1, Guard::Required, &Apps::Any));
+    assert_eq!(*open_data, None);
     assert_eq!(plan.routes[0].max_body, 10 * 1024 * 1024);
+}
+
+#[test]
+fn a_route_opens_data_under_a_name_and_data_may_have_an_age() {
+    let name = |field| {
+        let route = "[[routes]]\npath = \"/*\"\nupstream = \"php\"\nopen_data = \"decrypt\"";
+        let plan = plan_of(&[SHOP, PHP, route, field]);
+        match &plan.routes[0].action {
+            Action::Forward { open_data, .. } => open_data.as_ref().unwrap().to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(name(""), "openData");
+    assert_eq!(name("auth = \"required\""), "openData");
+    assert_eq!(name("open_data_field = \"user_info\""), "user_info");
+    let plan = plan("wechat.open_data_max_age = \"5m\"");
+    let age = plan.wechat.open_data_max_age;
+    assert_eq!(age, Some(Duration::from_mins(5)));
 }
 
 #[test]
