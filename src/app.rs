@@ -71,11 +71,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
         metrics: Arc::clone(&metrics),
         readiness: readiness.clone(),
         token: plan.admin.as_ref().and_then(|admin| admin.token.clone()),
-        decrypter: Decrypter {
-            apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
-            store: store.clone(),
-            prover: prover.clone(),
-        },
+        decrypter: decrypter(&plan, &store, &prover),
     };
     let admin = serve_admin(&plan, &control, parts, admin_stopped)?;
     control.spawn(tidy_now_and_then(store.clone()));
@@ -173,6 +169,14 @@ fn labels(plan: &Plan) -> Labels {
             .iter()
             .map(|upstream| upstream.name.clone())
             .collect(),
+    }
+}
+
+fn decrypter(plan: &Plan, store: &Store, prover: &Prover) -> Decrypter {
+    Decrypter {
+        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
+        store: store.clone(),
+        prover: prover.clone(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::wire::body::Inbound;
 use crate::wire::head;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
+use crate::wire::rewrite::Cleaner;
 
 /// A request that nobody made.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ const SOME_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 ///
 /// The refusal that it would get before any session is looked at.
 pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
-    let head = question.into_head();
+    let mut head = question.into_head();
     let host = head::check(&head)?;
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
@@ -72,6 +73,8 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
             if let Some(field) = open_data {
                 let text = format!("encryptedData and iv are opened into {field}");
                 line(&mut told, "open data", &text);
+                let tokens = &plan.sessions.token;
+                head.uri = Cleaner { field, tokens }.target(&head.uri)?;
             }
             if let Some(upstream) = plan.upstreams.get(*upstream) {
                 let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();

@@ -100,11 +100,10 @@ impl Gateway {
                 open_data,
             } => {
                 visit.upstream = Some(*upstream);
-                let mut admission = self.admit(*guard, apps, &head, body).await?;
+                let admission = self.admit(*guard, apps, &head, body).await?;
                 visit.app = admission.app();
-                if let Some(field) = open_data {
-                    admission = self.open_data(field, &mut head, admission).await?;
-                }
+                let opening = self.open_data(open_data.as_ref(), &mut head, admission);
+                let admission = opening.await?;
                 return self
                     .forward(*upstream, head, &path, admission, peer, visit)
                     .await;

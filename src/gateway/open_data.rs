@@ -1,10 +1,8 @@
 //! Opening encrypted data on its way to a backend: verified, decrypted, and put into the body. Strip always, inject last.
 
-use bytes::Bytes;
+use http::HeaderValue;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri};
 
 use super::Gateway;
 use super::admit::Admission;
@@ -16,18 +14,21 @@ use crate::wire::refusal::Refusal;
 use crate::wire::rewrite::{Cleaned, Cleaner, certain_format};
 
 impl Gateway {
-    /// Puts what the user's keys open into `field` of the request; whatever the client itself sent there is gone.
+    /// Puts what the user's keys open into `field` of the request, if it is to have one; whatever the client itself sent there is gone.
     pub(super) async fn open_data(
         &self,
-        field: &FieldName,
+        field: Option<&FieldName>,
         head: &mut Parts,
         admission: Admission,
     ) -> Result<Admission, Refusal> {
+        let Some(field) = field else {
+            return Ok(admission);
+        };
         let cleaner = Cleaner {
             field,
             tokens: &self.shared.plan.sessions.token,
         };
-        clean_query(&cleaner, head)?;
+        head.uri = cleaner.target(&head.uri)?;
         let Admission { session, body } = admission;
         if body.is_empty() {
             return Ok(Admission { session, body });
@@ -54,27 +55,4 @@ impl Gateway {
             .prover
             .hold(&proofs, &identity.app, &identity.openid, &keys)
     }
-}
-
-/// Takes the field out of the query, if it stands there.
-fn clean_query(cleaner: &Cleaner<'_>, head: &mut Parts) -> Result<(), Refusal> {
-    let Some(query) = head.uri.query() else {
-        return Ok(());
-    };
-    let left = cleaner.query(query)?;
-    if left == query {
-        return Ok(());
-    }
-    let query = if left.is_empty() {
-        String::new()
-    } else {
-        format!("?{left}")
-    };
-    let target = Bytes::from(format!("{}{query}", head.uri.path()));
-    let target = PathAndQuery::from_maybe_shared(target);
-    let mut parts = std::mem::take(&mut head.uri).into_parts();
-    parts.path_and_query = target.ok();
-    head.uri = Uri::from_parts(parts)
-        .map_err(|_| Refusal::bad_request("the target cannot be sent on without its open data"))?;
-    Ok(())
 }

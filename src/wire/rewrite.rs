@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri};
 use serde_json::value::RawValue;
 
 use super::fields::{BodyFormat, Fields};
@@ -35,6 +36,9 @@ pub enum Unreadable {
     /// A name behind a `;`, which some take for a `&`.
     #[error("a field that only the gateway may fill stands behind a semicolon")]
     Semicolon,
+    /// What is left of a target is none, which no target that was parsed should come to.
+    #[error("the target cannot be sent on without a field")]
+    Target,
 }
 
 impl From<Unreadable> for Refusal {
@@ -114,15 +118,23 @@ impl Cleaner<'_> {
         }
     }
 
-    /// Takes the field out of a query: many backends mix its fields with those of a form.
+    /// Takes the field out of a target's query: many backends mix its fields with those of a form.
     ///
     /// # Errors
     ///
     /// Backends might read the query otherwise.
-    pub fn query(&self, query: &str) -> Result<String, Unreadable> {
+    pub fn target(&self, uri: &Uri) -> Result<Uri, Unreadable> {
+        let query = uri.query().unwrap_or_default();
         let left = self.pieces(query.as_bytes(), |name| !self.field.covers(name))?;
-        // Whole pieces of a text are texts.
-        Ok(String::from_utf8_lossy(&left).into_owned())
+        if left == query.as_bytes() {
+            return Ok(uri.clone());
+        }
+        let mark: &[u8] = if left.is_empty() { b"" } else { b"?" };
+        let target = Bytes::from([uri.path().as_bytes(), mark, &left].concat());
+        let target = PathAndQuery::from_maybe_shared(target);
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(target.map_err(|_| Unreadable::Target)?);
+        Uri::from_parts(parts).map_err(|_| Unreadable::Target)
     }
 
     fn object(&self, body: &[u8]) -> Result<Members, Unreadable> {
