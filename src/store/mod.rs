@@ -64,7 +64,7 @@ impl Store {
         }
     }
 
-    /// The keys of a user in the app at this place, from a login on until the lifetime of its session has passed. At
+    /// The keys of a user in the app at this place, from a login on for the lifetime of a session at least. At
     /// capacity those of the least recent logins go first.
     #[expect(
         clippy::unused_async,

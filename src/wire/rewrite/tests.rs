@@ -65,6 +65,18 @@ fn what_has_no_place_for_a_field_goes_on_as_it_is() {
 }
 
 #[test]
+fn a_value_may_be_as_deep_as_a_body_is_long() {
+    let deep = "[".repeat(30_000) + &"]".repeat(30_000);
+    let object = format!("{{\"a\":{deep}}}");
+    for body in [&deep, &object] {
+        assert_eq!(rewritten(BodyFormat::Json, body, None).as_ref(), Ok(body));
+    }
+    let unclosed = "[".repeat(60_000);
+    let error = rewritten(BodyFormat::Json, &unclosed, None).unwrap_err();
+    assert_eq!(error, Unreadable::Json);
+}
+
+#[test]
 fn a_target_loses_the_field_and_nothing_else() {
     let cleaner = Cleaner {
         field: &FieldName::default(),
