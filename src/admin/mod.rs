@@ -1,4 +1,5 @@
-//! The operator's listener: life, readiness, metrics, and what backends ask for. Knows nothing of the requests that the gateway carries.
+//! The operator's listener: life, readiness, metrics, and what backends ask for. Knows nothing of the requests that
+//! the gateway carries.
 
 mod bearer;
 mod decrypt;

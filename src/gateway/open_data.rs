@@ -1,4 +1,4 @@
-//! Opening encrypted data on its way to a backend: verified, decrypted, and put into the body. Strip always, inject last.
+//! Opening encrypted data on its way to a backend: verified, decrypted, put into the body. Strip always, inject last.
 
 use http::HeaderValue;
 use http::header::CONTENT_LENGTH;
@@ -14,7 +14,8 @@ use crate::wire::refusal::Refusal;
 use crate::wire::rewrite::{Cleaned, Cleaner, certain_format};
 
 impl Gateway {
-    /// Puts what the user's keys open into `field` of the request, if it is to have one; whatever the client itself sent there is gone.
+    /// Puts what the user's keys open into `field` of the request, if it is to have one; whatever the client itself sent
+    /// there is gone.
     pub(super) async fn open_data(
         &self,
         field: Option<&FieldName>,

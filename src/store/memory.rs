@@ -41,7 +41,7 @@ impl MemoryStore {
                     counted.session_closed(session.identity.app.index);
                 })
                 .build(),
-            // Counted from when a user's keys were last renewed or asked for, so that they outlive every session of theirs.
+            // Counted from when a user's keys were last renewed or asked for: they outlive every session of theirs.
             keys: Cache::builder()
                 .max_capacity(plan.capacity)
                 .eviction_policy(EvictionPolicy::lru())
