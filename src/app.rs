@@ -15,7 +15,7 @@ use tracing::Dispatch;
 use tracing::dispatcher;
 
 use crate::admin::readiness::{Phase, Readiness};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Decrypter};
 use crate::config::plan::{AdminPlan, ListenPlan, Plan};
 use crate::domain::clock::Clock;
 use crate::endpoints::login::Logins;
@@ -23,7 +23,7 @@ use crate::gateway::{Gateway, Shared};
 use crate::listener::{self, ConnectionCount, Listener, Socket};
 use crate::metrics::{Labels, Metrics, WorkerMetrics};
 use crate::store::Store;
-use crate::wechat::WeChat;
+use crate::wechat::{Prover, WeChat};
 
 /// How often ended sessions are freed and counted off.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -66,8 +66,15 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let places = mine.iter().map(Socket::to_string).collect();
     let files = unix_files(&plan);
     let (stop_admin, admin_stopped) = watch::channel(false);
-    let admin = serve_admin(&plan, &control, &metrics, &readiness, admin_stopped)?;
-    let parts = shared(plan, &store, clock, &metrics, &control)?;
+    let prover = Prover::new(plan.wechat.open_data_max_age, clock.clone());
+    let parts = Admin {
+        metrics: Arc::clone(&metrics),
+        readiness: readiness.clone(),
+        token: plan.admin.as_ref().and_then(|admin| admin.token.clone()),
+        decrypter: decrypter(&plan, &store, &prover),
+    };
+    let admin = serve_admin(&plan, &control, parts, admin_stopped)?;
+    let parts = shared(plan, &store, clock, prover, &metrics, &control)?;
     control.spawn(tidy_now_and_then(store.clone(), Arc::clone(&parts.logins)));
     let (stop_workers, workers_stopped) = watch::channel(false);
     let workers = start_workers(sockets, &parts, &metrics, &workers_stopped)?;
@@ -170,10 +177,19 @@ fn labels(plan: &Plan) -> Labels {
     }
 }
 
+fn decrypter(plan: &Plan, store: &Store, prover: &Prover) -> Decrypter {
+    Decrypter {
+        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
+        store: store.clone(),
+        prover: prover.clone(),
+    }
+}
+
 fn shared(
     plan: Plan,
     store: &Store,
     clock: Clock,
+    prover: Prover,
     metrics: &Arc<Metrics>,
     control: &Runtime,
 ) -> anyhow::Result<Shared> {
@@ -182,7 +198,7 @@ fn shared(
         plan.apps.clone(),
         wechat,
         store.clone(),
-        clock.clone(),
+        prover.clone(),
         plan.sessions.login_replay,
         Arc::clone(metrics),
         control.handle().clone(),
@@ -192,6 +208,7 @@ fn shared(
         plan,
         store: store.clone(),
         logins,
+        prover,
         clock,
     })
 }
@@ -213,11 +230,10 @@ fn control_runtime() -> std::io::Result<Runtime> {
 fn serve_admin(
     plan: &Plan,
     control: &Runtime,
-    metrics: &Arc<Metrics>,
-    readiness: &Readiness,
+    parts: Admin,
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<SocketAddr>> {
-    let Some(AdminPlan { listen, token }) = &plan.admin else {
+    let Some(AdminPlan { listen, .. }) = &plan.admin else {
         return Ok(None);
     };
     let place = || format!("cannot listen on {listen} for [admin]");
@@ -226,11 +242,6 @@ fn serve_admin(
     let address = listener.local_addr().with_context(place)?;
     let _entered = control.enter();
     let listener = tokio::net::TcpListener::from_std(listener).with_context(place)?;
-    let parts = Admin {
-        metrics: Arc::clone(metrics),
-        readiness: readiness.clone(),
-        token: token.clone(),
-    };
     control.spawn(admin::serve(listener, parts, told(stopped)));
     Ok(Some(address))
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
-use crate::config::plan::{Action, Apps, Guard, Plan, RoutePlan};
+use crate::config::plan::{Action, Apps, Forward, Guard, Plan, RoutePlan};
 use crate::domain::identity::{App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
@@ -19,6 +19,7 @@ use crate::wire::body::Inbound;
 use crate::wire::head;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
+use crate::wire::rewrite::Cleaner;
 
 /// A request that nobody made.
 #[derive(Clone, Debug)]
@@ -46,12 +47,12 @@ const SOME_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 ///
 /// The refusal that it would get before any session is looked at.
 pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
-    let head = question.into_head();
+    let mut head = question.into_head();
     let host = head::check(&head)?;
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
     let route = route(plan, &path, host.name(), &head.method)?;
-    if !matches!(route.action, Action::Forward { .. }) {
+    if !matches!(route.action, Action::Forward(_)) {
         check_method(&head.method)?;
     }
     let mut told = format!("route     {}\n", route.label);
@@ -59,14 +60,21 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         Action::Login { app, .. } => line(&mut told, "action", &format!("login to {}", app.name)),
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
-        Action::Forward {
+        Action::Forward(Forward {
             upstream,
             guard,
             apps,
-        } => {
+            open_data,
+        }) => {
             line(&mut told, "guard", guard_in_words(*guard));
             if *guard != Guard::None {
                 line(&mut told, "sessions", &apps_in_words(apps, plan));
+            }
+            if let Some(field) = open_data {
+                let text = format!("encryptedData and iv are opened into {field}");
+                line(&mut told, "open data", &text);
+                let tokens = &plan.sessions.token;
+                head.uri = Cleaner { field, tokens }.target(&head.uri)?;
             }
             if let Some(upstream) = plan.upstreams.get(*upstream) {
                 let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();

@@ -3,6 +3,7 @@
 //! Each step is one line of [`Gateway::answer`], and each may end the journey with a refusal.
 
 mod admit;
+mod open_data;
 mod outcome;
 mod visit;
 
@@ -28,6 +29,7 @@ use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::upstream::{Outbound, Sealer, Upstreams, X_REQUEST_ID};
+use crate::wechat::Prover;
 use crate::wire::body::Inbound;
 use crate::wire::head::{self, Host};
 use crate::wire::refusal::Refusal;
@@ -45,6 +47,8 @@ pub struct Shared {
     pub store: Store,
     /// The way to WeChat.
     pub logins: Arc<Logins>,
+    /// What holds encrypted data against its user.
+    pub prover: Prover,
     /// The time.
     pub clock: Clock,
 }
@@ -78,7 +82,7 @@ impl Gateway {
     /// The journey.
     async fn answer(
         &self,
-        head: Parts,
+        mut head: Parts,
         body: Incoming,
         peer: &Peer,
         visit: &mut Visit,
@@ -89,17 +93,14 @@ impl Gateway {
         let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;
         let own = match &route.action {
-            Action::Forward {
-                upstream,
-                guard,
-                apps,
-            } => {
-                visit.upstream = Some(*upstream);
-                let admission = self.admit(*guard, apps, &head, body).await?;
+            Action::Forward(to) => {
+                visit.upstream = Some(to.upstream);
+                let admission = self.admit(to.guard, &to.apps, &head, body).await?;
                 visit.app = admission.app();
-                return self
-                    .forward(*upstream, head, &path, admission, peer, visit)
-                    .await;
+                let field = to.open_data.as_ref();
+                let admission = self.open_data(field, &mut head, admission).await?;
+                let sending = self.forward(to.upstream, head, &path, admission, peer, visit);
+                return sending.await;
             }
             Action::Login { app, response } => {
                 visit.app = Some(app.index);

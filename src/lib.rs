@@ -30,8 +30,10 @@
 //! 2. What two parsers could read differently is refused: the head by [`wire::head`], the path by [`domain::path`].
 //! 3. [`domain::route`] finds the most specific route. What has none is refused.
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
-//! 5. [`upstream`] seals the request (seal.rs) and sends it on a connection of this worker's own (pool.rs, send.rs).
-//! 6. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs writes the
+//! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
+//!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys.
+//! 6. [`upstream`] seals the request (seal.rs) and sends it on a connection of this worker's own (pool.rs, send.rs).
+//! 7. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs writes the
 //!    access line and counts.
 //!
 //! # The journey of a login
@@ -41,7 +43,7 @@
 //! 2. login/grants.rs holds that a code is exchanged once, however often it comes within `login_replay`.
 //! 3. [`wechat`] calls code2Session on the control runtime, with retries (retry.rs) where they are safe, and reads the
 //!    answer (reply.rs).
-//! 4. login/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
+//! 4. wechat/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
 //! 5. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
 //!    route's `response`.
 //!

@@ -1,6 +1,8 @@
-//! The operator's listener: life, readiness, metrics. Knows nothing of the requests that the gateway carries.
+//! The operator's listener: life, readiness, metrics, and what backends ask for. Knows nothing of the requests that
+//! the gateway carries.
 
 mod bearer;
+mod decrypt;
 mod pages;
 pub mod readiness;
 
@@ -20,6 +22,8 @@ use tracing::{debug, warn};
 
 use crate::domain::secret::Secret;
 use crate::metrics::Metrics;
+pub use decrypt::Decrypter;
+
 use pages::Pages;
 use readiness::Readiness;
 
@@ -47,6 +51,8 @@ pub struct Admin {
     pub readiness: Readiness,
     /// What `/api/*` asks for; without it there is no `/api/*`.
     pub token: Option<Secret>,
+    /// What `/api/decrypt` opens data with.
+    pub decrypter: Decrypter,
 }
 
 /// Answers on `listener` until `stop` is done.
@@ -95,8 +101,8 @@ async fn accept(
 /// Answers the one request of a connection.
 async fn carry(stream: TcpStream, pages: Arc<Pages>, watcher: Watcher) {
     let answer = service_fn(|request| {
-        let answer = pages.answer(&request);
-        async move { Ok::<_, Infallible>(answer) }
+        let pages = Arc::clone(&pages);
+        async move { Ok::<_, Infallible>(pages.answer(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,17 +1,24 @@
 //! What the operator's listener answers. Knows nothing of connections.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use serde_json::json;
 
 use super::Admin;
 use super::bearer::Bearer;
+use super::decrypt::{Closed, Decrypter};
 use super::readiness::{Phase, Readiness};
 use crate::metrics::Metrics;
+use crate::wire::body::{Inbound, READ_LIMIT};
+
+/// Until the body of a request is whole.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An answer, whole.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -21,6 +28,7 @@ pub(super) struct Pages {
     metrics: Arc<Metrics>,
     readiness: Readiness,
     bearer: Option<Bearer>,
+    decrypter: Decrypter,
 }
 
 impl Pages {
@@ -29,19 +37,24 @@ impl Pages {
             metrics: admin.metrics,
             readiness: admin.readiness,
             bearer: admin.token.as_ref().map(Bearer::new),
+            decrypter: admin.decrypter,
         }
     }
 
-    /// Answers a request, whatever its body is.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Answer {
+    /// Answers a request.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let mut answer = match request.uri().path() {
-            "/livez" | "/readyz" | "/metrics" if !is_read => not_allowed(),
+            "/livez" | "/readyz" | "/metrics" if !is_read => not_read(),
             "/livez" => plain(StatusCode::OK, "ok"),
             "/readyz" => self.readyz(),
             "/metrics" => self.metrics(),
-            "/api" => self.api(request.headers()),
-            path if path.starts_with("/api/") => self.api(request.headers()),
+            path if path == "/api" || path.starts_with("/api/") => {
+                match self.refuse_stranger(request.headers()) {
+                    Some(refusal) => refusal,
+                    None => self.api(request).await,
+                }
+            }
             _ => plain(StatusCode::NOT_FOUND, "not found"),
         };
         let headers = answer.headers_mut();
@@ -63,24 +76,60 @@ impl Pages {
         page(StatusCode::OK, media_type, self.metrics.encode())
     }
 
-    /// Has no entries, but tells so only to those who may enter; without a token nobody may.
-    fn api(&self, headers: &HeaderMap) -> Answer {
-        match &self.bearer {
-            Some(bearer) if !bearer.admits(headers) => {
-                let message = "this needs the token of [admin]";
-                let mut answer = error(StatusCode::UNAUTHORIZED, "unauthorized", message);
-                let scheme = HeaderValue::from_static("Bearer");
-                answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-                answer
-            }
-            Some(_) | None => error(StatusCode::NOT_FOUND, "not_found", "there is no such entry"),
+    /// What those are told who may not enter; without a token nobody may, and nothing is there.
+    fn refuse_stranger(&self, headers: &HeaderMap) -> Option<Answer> {
+        let Some(bearer) = &self.bearer else {
+            return Some(no_entry());
+        };
+        if bearer.admits(headers) {
+            return None;
         }
+        let message = "this needs the token of [admin]";
+        let mut answer = error(StatusCode::UNAUTHORIZED, "unauthorized", message);
+        let scheme = HeaderValue::from_static("Bearer");
+        answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        Some(answer)
+    }
+
+    /// Answers those who may enter.
+    async fn api(&self, request: Request<Incoming>) -> Answer {
+        match request.uri().path() {
+            "/api/decrypt" if *request.method() != Method::POST => not_posted(),
+            "/api/decrypt" => self.decrypt(request).await.unwrap_or_else(|closed| {
+                let (status, code, message) = closed.told();
+                error(status, code, message)
+            }),
+            _ => no_entry(),
+        }
+    }
+
+    async fn decrypt(&self, request: Request<Incoming>) -> Result<Answer, Closed> {
+        let body = Inbound::new(request.into_body(), READ_LIMIT)?;
+        let body = body.read(BODY_TIMEOUT).await?;
+        let opened = self.decrypter.open(&body).await?;
+        let media_type = HeaderValue::from_static("application/json");
+        Ok(page(StatusCode::OK, media_type, opened.to_string()))
     }
 }
 
-fn not_allowed() -> Answer {
-    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
-    let methods = HeaderValue::from_static("GET, HEAD");
+fn no_entry() -> Answer {
+    error(StatusCode::NOT_FOUND, "not_found", "there is no such entry")
+}
+
+fn not_read() -> Answer {
+    allowing(
+        plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+        "GET, HEAD",
+    )
+}
+
+fn not_posted() -> Answer {
+    let (status, message) = (StatusCode::METHOD_NOT_ALLOWED, "this takes POST");
+    allowing(error(status, "method_not_allowed", message), "POST")
+}
+
+fn allowing(mut answer: Answer, methods: &'static str) -> Answer {
+    let methods = HeaderValue::from_static(methods);
     answer.headers_mut().insert(ALLOW, methods);
     answer
 }

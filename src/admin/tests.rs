@@ -2,7 +2,12 @@
 
 use super::readiness::Phase;
 use super::*;
+use crate::config::plan::SessionsPlan;
+use crate::domain::clock::Clock;
+use crate::domain::session::SessionLimits;
 use crate::metrics::Labels;
+use crate::store::Store;
+use crate::wechat::Prover;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
@@ -28,6 +33,7 @@ impl Site {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             token: token.map(Secret::new),
+            decrypter: decrypter(&metrics),
         };
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(serve(listener, parts, async {
@@ -58,6 +64,25 @@ impl Site {
 
     async fn get(&self, path: &str) -> String {
         self.ask(&format!("GET {path}"), "").await
+    }
+}
+
+/// Opens data for users who have logged in to no app at all.
+fn decrypter(metrics: &Arc<Metrics>) -> Decrypter {
+    let plan = SessionsPlan {
+        limits: SessionLimits {
+            lifetime: Duration::from_hours(1),
+            idle: Duration::from_hours(1),
+        },
+        capacity: 1,
+        token: Vec::new(),
+        login_replay: Duration::ZERO,
+    };
+    let clock = Clock::start();
+    Decrypter {
+        apps: Vec::new(),
+        store: Store::memory(&plan, clock.clone(), Arc::clone(metrics)),
+        prover: Prover::new(None, clock),
     }
 }
 

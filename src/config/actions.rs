@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::answer;
-use super::plan::{Action, AppPlan, Apps, Guard};
+use super::open_data;
+use super::plan::{Action, AppPlan, Apps, Forward, Guard};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::{At, Place, Source};
 use crate::domain::identity::App;
@@ -62,12 +63,13 @@ fn answer_here(
     scope: &Scope<'_>,
     source: &Source<'_>,
 ) -> Option<Action> {
-    if let Some(place) = raw.auth.map(|auth| auth.place) {
+    if let Some(place) = raw.auth.as_ref().map(|auth| auth.place) {
         source.problem(
             place,
             "`auth` guards an upstream; remove it, or name an `upstream`",
         );
     }
+    open_data::refuse(&raw, source);
     let all = [
         ("login", Own::Login),
         ("check", Own::Check),
@@ -100,7 +102,7 @@ fn forward(
     scope: &Scope<'_>,
     source: &Source<'_>,
 ) -> Option<Action> {
-    if let Some(place) = raw.response.map(|response| response.place) {
+    if let Some(place) = raw.response.as_ref().map(|response| response.place) {
         let text = "`response` shapes the answer of an action; an upstream answers for itself";
         source.problem(place, text);
     }
@@ -109,13 +111,15 @@ fn forward(
         ("optional", Guard::Optional),
         ("none", Guard::None),
     ];
-    let guard = source.choose(raw.auth, "guard", &guards);
+    let guard = source.choose(raw.auth.clone(), "guard", &guards);
+    let open_data = open_data::plan(&raw, guard, source);
     let apps = apps(raw.app, scope, source);
-    Some(Action::Forward {
+    Some(Action::Forward(Forward {
         upstream: source.find(written, "upstream", scope.upstream_names)?,
         guard: guard.unwrap_or(Guard::Required),
         apps,
-    })
+        open_data,
+    }))
 }
 
 /// The app of a login: the one that is named, or the only one.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode, uri::Authority};
 use ipnet::IpNet;
 
+use crate::domain::field_name::FieldName;
 use crate::domain::identity::App;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::{RoutePattern, RouteTable};
@@ -98,6 +99,8 @@ pub struct WechatPlan {
     pub timeout: Duration,
     /// A whole login, retries included.
     pub deadline: Duration,
+    /// How old encrypted data may be; none for any age.
+    pub open_data_max_age: Option<Duration>,
 }
 
 /// `[apps.NAME]`.
@@ -216,14 +219,20 @@ pub enum Action {
         response: Option<Template>,
     },
     /// `upstream = "…"`.
-    Forward {
-        /// Its place among the upstreams.
-        upstream: usize,
-        /// Who is let through.
-        guard: Guard,
-        /// Whose sessions it takes.
-        apps: Apps,
-    },
+    Forward(Forward),
+}
+
+/// What a route with an upstream does.
+#[derive(Debug)]
+pub struct Forward {
+    /// Its place among the upstreams.
+    pub upstream: usize,
+    /// Who is let through.
+    pub guard: Guard,
+    /// Whose sessions it takes.
+    pub apps: Apps,
+    /// `open_data = "decrypt"`: the name under which encrypted data goes on, opened.
+    pub open_data: Option<FieldName>,
 }
 
 /// `auth = "…"`.

@@ -109,6 +109,7 @@ pub(super) struct RawWechat {
     pub(super) base_url: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) deadline: Option<Text>,
+    pub(super) open_data_max_age: Option<Text>,
 }
 
 impl RawWechat {
@@ -117,6 +118,7 @@ impl RawWechat {
             base_url: wechat.text("base_url"),
             timeout: wechat.duration("timeout"),
             deadline: wechat.duration("deadline"),
+            open_data_max_age: wechat.duration("open_data_max_age"),
         }
     }
 }
@@ -235,6 +237,8 @@ pub(super) struct RawDeed<'a> {
     pub(super) upstream: Option<Text>,
     pub(super) auth: Option<Text>,
     pub(super) app: Option<Texts>,
+    pub(super) open_data: Option<Text>,
+    pub(super) open_data_field: Option<Text>,
 }
 
 impl<'a> RawDeed<'a> {
@@ -246,6 +250,8 @@ impl<'a> RawDeed<'a> {
             upstream: route.text("upstream"),
             auth: route.text("auth"),
             app: route.one_or_more("app"),
+            open_data: route.text("open_data"),
+            open_data_field: route.text("open_data_field"),
         }
     }
 }

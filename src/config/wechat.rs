@@ -21,6 +21,7 @@ pub(super) fn plan(raw: Option<RawWechat>, source: &Source<'_>) -> WechatPlan {
             .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
         timeout: timeout(raw.timeout, Duration::from_secs(3)),
         deadline: timeout(raw.deadline, Duration::from_secs(8)),
+        open_data_max_age: source.accept(raw.open_data_max_age, duration),
     }
 }
 

@@ -178,6 +178,30 @@ async fn a_newer_login_renews_the_key_of_all_devices_of_that_user_in_that_app() 
 }
 
 #[tokio::test]
+async fn the_keys_of_a_user_are_had_by_app_and_openid_even_without_a_session() {
+    for shelf in every_store(100) {
+        let keys = |app, user: &'static str| {
+            let store = shelf.store.clone();
+            async move { store.keys(app, &WechatId::parse(user).unwrap()).await }
+        };
+        let alice = shelf.open(0, "alice", "k1").await;
+        shelf.open(1, "alice", "k2").await;
+        shelf.open(0, "alice", "k3").await;
+        shelf.store.close(&alice.skey.digest()).await;
+        let in_shop = keys(0, "alice").await.unwrap();
+        let previous = in_shop.previous.unwrap();
+        let revealed = (in_shop.current.reveal(), previous.reveal());
+        assert_eq!(revealed, ("k3", "k1"), "{}", shelf.kind);
+        let in_game = keys(1, "alice").await.unwrap();
+        assert_eq!(in_game.current.reveal(), "k2", "{}", shelf.kind);
+        assert_eq!(in_game.previous, None, "{}", shelf.kind);
+        for (app, user) in [(0, "bob"), (2, "alice")] {
+            assert_eq!(keys(app, user).await, None, "{}", shelf.kind);
+        }
+    }
+}
+
+#[tokio::test]
 async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
     for shelf in every_store(2) {
         let alice = shelf.open(0, "alice", "k").await;

@@ -11,7 +11,7 @@ use super::Opened;
 use crate::config::plan::SessionsPlan;
 use crate::domain::clock::Clock;
 use crate::domain::identity::{Identity, WechatId};
-use crate::domain::session::{KeyRing, Session, SessionKey, SessionLimits};
+use crate::domain::session::{KeyRing, Session, SessionKey, SessionLimits, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
@@ -41,7 +41,7 @@ impl MemoryStore {
                     counted.session_closed(session.identity.app.index);
                 })
                 .build(),
-            // Counted from a user's last login, so that keys outlive every session of theirs.
+            // Counted from when a user's keys were last renewed or asked for: they outlive every session of theirs.
             keys: Cache::builder()
                 .max_capacity(plan.capacity)
                 .eviction_policy(EvictionPolicy::lru())
@@ -74,6 +74,11 @@ impl MemoryStore {
 
     pub(super) fn close(&self, digest: &SkeyDigest) {
         self.sessions.invalidate(digest);
+    }
+
+    pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
+        let keys = self.keys.get(&(app, openid.clone()))?;
+        Some(keys.keys())
     }
 
     pub(super) fn tidy(&self) {

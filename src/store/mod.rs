@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::config::plan::SessionsPlan;
 use crate::domain::clock::Clock;
-use crate::domain::identity::Identity;
-use crate::domain::session::{Session, SessionKey};
+use crate::domain::identity::{Identity, WechatId};
+use crate::domain::session::{Session, SessionKey, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
@@ -61,6 +61,18 @@ impl Store {
     pub async fn close(&self, digest: &SkeyDigest) {
         match self {
             Self::Memory(memory) => memory.close(digest),
+        }
+    }
+
+    /// The keys of a user in the app at this place, from a login on for the lifetime of a session at least. At
+    /// capacity those of the least recent logins go first.
+    #[expect(
+        clippy::unused_async,
+        reason = "a store in another process has to be asked"
+    )]
+    pub async fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
+        match self {
+            Self::Memory(memory) => memory.keys(app, openid),
         }
     }
 

@@ -7,12 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cbc::Decryptor;
-use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
+use crate::domain::clock::Timestamp;
 use crate::domain::session::SessionKey;
 
 /// Bytes in a key and in an iv.
@@ -54,13 +55,15 @@ pub fn decrypt(
     let iv = read_block(iv).ok_or(Undecryptable)?;
     let mut data = read_base64(encrypted_data).ok_or(Undecryptable)?;
     let plain = Decryptor::<Aes128>::new(&key.into(), &iv.into())
-        .decrypt_padded::<Pkcs7>(&mut data)
+        .decrypt_padded::<NoPadding>(&mut data)
         .map_err(|_| Undecryptable)?;
-    let data = OpenData(serde_json::from_slice(plain).map_err(|_| Undecryptable)?);
-    if data.is_for(appid) {
-        Ok(data)
-    } else {
-        Err(Undecryptable)
+    // Read whether the padding is right or not, so that the time does not tell.
+    let (plain, is_padded) = unpad(plain);
+    let read = serde_json::from_slice(plain).map(OpenData);
+    let is_for_app = read.as_ref().is_ok_and(|data| data.is_for(appid));
+    match read {
+        Ok(data) if is_for_app & bool::from(is_padded) => Ok(data),
+        Ok(_) | Err(_) => Err(Undecryptable),
     }
 }
 
@@ -83,6 +86,19 @@ impl OpenData {
         self.text("unionId")
     }
 
+    /// When WeChat sealed it, if it says so.
+    #[must_use]
+    pub fn sealed_at(&self) -> Option<Timestamp> {
+        let seconds = self.0.get("watermark")?.get("timestamp")?.as_u64()?;
+        Some(Timestamp::from_millis(seconds.saturating_mul(1000)))
+    }
+
+    /// All that was in it, as one line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        Value::Object(self.0.clone()).to_string()
+    }
+
     fn is_for(&self, appid: &str) -> bool {
         let watermark = self.0.get("watermark").and_then(Value::as_object);
         watermark.and_then(|watermark| watermark.get("appid")?.as_str()) == Some(appid)
@@ -97,6 +113,19 @@ impl fmt::Debug for OpenData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OpenData(***)")
     }
+}
+
+/// The text before a PKCS#7 padding, and whether that is right; the time depends on neither.
+fn unpad(plain: &[u8]) -> (&[u8], Choice) {
+    let last = plain.last().copied().unwrap_or_default();
+    let length = usize::from(last);
+    let tail = plain.iter().rev().take(BLOCK).zip(1..);
+    let fits = tail.fold(Choice::from(1), |fits, (byte, place)| {
+        fits & (byte.ct_eq(&last) | Choice::from(u8::from(place > length)))
+    });
+    let is_padded = fits & Choice::from(u8::from((1..=BLOCK).contains(&length)));
+    let end = plain.len().saturating_sub(length.clamp(1, BLOCK));
+    (plain.get(..end).unwrap_or_default(), is_padded)
 }
 
 fn read_block(text: &str) -> Option<[u8; BLOCK]> {

@@ -40,6 +40,15 @@ impl Inbound {
         Ok(Self::Streaming { body, limit })
     }
 
+    /// Whether there is none, as far as that can be told without reading.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Streaming { body, .. } => body.is_end_stream(),
+        }
+    }
+
     /// Reads the body whole, unless that was done already.
     ///
     /// # Errors

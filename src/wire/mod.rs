@@ -4,6 +4,8 @@ pub mod body;
 pub mod fields;
 pub mod head;
 pub mod headers;
+pub mod members;
 pub mod refusal;
 pub mod request_id;
+pub mod rewrite;
 pub mod tokens;

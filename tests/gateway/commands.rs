@@ -21,6 +21,11 @@ hosts = ["*.example.com"]
 upstream = "php"
 auth = "optional"
 app = "shop"
+
+[[routes]]
+path = "/profile"
+upstream = "php"
+open_data = "decrypt"
 "#;
 
 #[test]
@@ -91,6 +96,21 @@ forwarded GET /orders?page=2&q=%E5%95%86 HTTP/1.1
           x-openid: OPENID-OF-THE-SESSION
           x-unionid: UNIONID-OF-THE-SESSION
           x-appid: wx0123456789abcdef
+";
+
+#[test]
+fn explain_shows_what_is_opened_on_the_way() {
+    let told = explained(&["explain", "POST", "/profile?a=b&openData=forged"]);
+    assert!(told.starts_with(OPENING), "{told}");
+}
+
+const OPENING: &str = "\
+route     /profile
+guard     required: without a session the request is refused
+sessions  of every app
+open data encryptedData and iv are opened into openData
+upstream  php (127.0.0.1:9000)
+forwarded POST /profile?a=b HTTP/1.1
 ";
 
 #[test]

@@ -60,6 +60,7 @@ fn what_the_example_comments_out_is_the_default() {
             "refusals",
             "session_invalid",
             "level",
+            "open_data",
         ]
         .iter()
         .any(|key| line.starts_with(key))
@@ -121,6 +122,9 @@ fn the_example_shows_every_key() {
         "session_invalid",
         "format",
         "level",
+        "open_data_max_age",
+        "open_data",
+        "open_data_field",
     ] {
         assert!(
             text.lines()

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::plan;
-use crate::config::plan::{Action, Apps, Guard, ListenPlan, LogFormat, Plan};
+use crate::config::plan::{Action, Apps, Forward, Guard, ListenPlan, LogFormat, Plan};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::HostPattern;
 use crate::domain::token::TokenPlace;
@@ -41,6 +41,7 @@ fn an_empty_config_has_every_default() {
     assert_eq!(plan.wechat.base_url, "https://api.weixin.qq.com");
     assert_eq!(plan.wechat.timeout, Duration::from_secs(3));
     assert_eq!(plan.wechat.deadline, Duration::from_secs(8));
+    assert_eq!(plan.wechat.open_data_max_age, None);
     assert_eq!(plan.sessions.limits.lifetime, Duration::from_hours(7 * 24));
     assert_eq!(plan.sessions.limits.idle, Duration::from_hours(24));
     assert_eq!(plan.sessions.capacity, 1_000_000);
@@ -152,16 +153,36 @@ fn a_route_to_an_upstream_is_guarded_and_open_to_all_apps() {
         PHP,
         route,
     ]);
-    let Action::Forward {
+    let Action::Forward(Forward {
         upstream,
         guard,
         apps,
-    } = &plan.routes[0].action
+        open_data,
+    }) = &plan.routes[0].action
     else {
         panic!("{plan:?}");
     };
     assert_eq!((*upstream, *guard, apps), (1, Guard::Required, &Apps::Any));
+    assert_eq!(*open_data, None);
     assert_eq!(plan.routes[0].max_body, 10 * 1024 * 1024);
+}
+
+#[test]
+fn a_route_opens_data_under_a_name_and_data_may_have_an_age() {
+    let name = |field| {
+        let route = "[[routes]]\npath = \"/*\"\nupstream = \"php\"\nopen_data = \"decrypt\"";
+        let plan = plan_of(&[SHOP, PHP, route, field]);
+        match &plan.routes[0].action {
+            Action::Forward(Forward { open_data, .. }) => open_data.as_ref().unwrap().to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(name(""), "openData");
+    assert_eq!(name("auth = \"required\""), "openData");
+    assert_eq!(name("open_data_field = \"user_info\""), "user_info");
+    let plan = plan("wechat.open_data_max_age = \"5m\"");
+    let age = plan.wechat.open_data_max_age;
+    assert_eq!(age, Some(Duration::from_mins(5)));
 }
 
 #[test]
@@ -175,7 +196,7 @@ fn a_route_says_what_it_takes() {
     let hosts = ["a.org", "*.b.org"].map(|host| HostPattern::parse(host).unwrap());
     assert_eq!(route.pattern.hosts, hosts);
     assert_eq!(route.max_body, 1024);
-    let Action::Forward { guard, apps, .. } = &route.action else {
+    let Action::Forward(Forward { guard, apps, .. }) = &route.action else {
         panic!("{plan:?}");
     };
     assert_eq!((*guard, apps), (Guard::Optional, &Apps::Only(vec![1])));

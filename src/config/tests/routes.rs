@@ -70,6 +70,48 @@ fn a_route_has_a_path_and_one_thing_to_do() {
 }
 
 #[test]
+fn open_data_is_opened_for_an_upstream_with_a_session() {
+    let upstream = |keys: &str| format!("path = \"/\"\nupstream = \"php\"\n{keys}");
+    let needs_session =
+        "6:13: `open_data` needs the session whose key opens it; leave `auth` at \"required\"";
+    check_routes(&[
+        (
+            &upstream("open_data = \"decrpt\""),
+            "6:13: `decrpt` is no treatment of open data; did you mean `decrypt`? There is only `decrypt`",
+        ),
+        (
+            &upstream("open_data = \"decrypt\"\nauth = \"optional\""),
+            needs_session,
+        ),
+        (
+            &upstream("open_data = \"decrypt\"\nauth = \"none\""),
+            needs_session,
+        ),
+        (
+            &upstream("open_data_field = \"d\""),
+            "6:19: `open_data_field` names what `open_data = \"decrypt\"` opens; write that as well",
+        ),
+        (
+            &upstream("open_data = \"decrypt\"\nopen_data_field = \"a.b\""),
+            "7:19: `a.b` is no name of a field; write letters, digits, `_` and `-`, at most 64, \
+            such as \"openData\"",
+        ),
+        (
+            &upstream("open_data = \"decrypt\"\nopen_data_field = \"iv\""),
+            "7:19: `iv` is what the client sends; choose another name, such as \"openData\"",
+        ),
+        (
+            "path = \"/\"\naction = \"login\"\nopen_data = \"decrypt\"",
+            "6:13: `open_data` is for what an upstream gets; remove it, or name an `upstream`",
+        ),
+        (
+            "path = \"/\"\naction = \"check\"\nopen_data_field = \"d\"",
+            "6:19: `open_data_field` is for what an upstream gets; remove it, or name an `upstream`",
+        ),
+    ]);
+}
+
+#[test]
 fn a_route_takes_what_requests_can_have() {
     check_routes(&[
         (

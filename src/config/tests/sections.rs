@@ -93,6 +93,10 @@ fn wechat_is_a_url_and_hears_no_secret_in_clear() {
             &format!("1:19: `http://127.0.0.1.example.org` {clear}"),
         ),
         (
+            "wechat.open_data_max_age = \"5\"",
+            "1:28: `5` is no duration; write a whole number with `ms`, `s`, `m`, `h` or `d`, such as \"90s\"",
+        ),
+        (
             "wechat.deadline = \"0s\"",
             "1:19: `0s` is no time at all; write one above zero, such as \"10s\"",
         ),

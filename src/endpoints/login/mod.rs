@@ -1,7 +1,6 @@
 //! A login: code → WeChat → session → skey. Knows no routes; what it does beside WeChat takes no time.
 
 mod grants;
-mod proofs;
 mod request;
 
 use std::sync::Arc;
@@ -15,12 +14,13 @@ use tokio::sync::Semaphore;
 
 use crate::config::plan::AppPlan;
 use crate::domain::clock::Clock;
-use crate::domain::identity::{App, Identity};
+use crate::domain::identity::{App, Identity, WechatId};
 use crate::domain::refusal::RefusalCode;
+use crate::domain::session::UserKeys;
 use crate::domain::template::Template;
 use crate::metrics::Metrics;
 use crate::store::{Opened, Store};
-use crate::wechat::{WeChat, WeChatError};
+use crate::wechat::{Exchange, Prover, WeChat, WeChatError};
 use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
 pub use request::LoginRequest;
@@ -43,6 +43,7 @@ pub struct Logins {
     wechat: WeChat,
     store: Store,
     clock: Clock,
+    prover: Prover,
     metrics: Arc<Metrics>,
     grants: Grants,
     places: Semaphore,
@@ -50,17 +51,19 @@ pub struct Logins {
 }
 
 impl Logins {
-    /// Logins to `apps`. The same code gets the same skey for `replay` after its exchange.
+    /// Logins to `apps`, whose proofs `prover` holds by the one clock. The same code gets the same skey for `replay`
+    /// after its exchange.
     #[must_use]
     pub fn new(
         apps: Vec<AppPlan>,
         wechat: WeChat,
         store: Store,
-        clock: Clock,
+        prover: Prover,
         replay: Duration,
         metrics: Arc<Metrics>,
         control: Handle,
     ) -> Self {
+        let clock = prover.clock().clone();
         let places = Semaphore::new(MOST_AT_A_TIME);
         let grants = Grants::new(replay, clock.clone());
         Self {
@@ -68,6 +71,7 @@ impl Logins {
             wechat,
             store,
             clock,
+            prover,
             metrics,
             grants,
             places,
@@ -129,13 +133,13 @@ impl Logins {
             .grant(app.app.index, &request.code, exchange)
             .await;
         let grant = grant.map_err(|error| refuse(&error))?;
-        let proven = request.proofs.hold(&grant.exchange, &app.app)?;
+        let unionid = self.prove(&request, &grant.exchange, &app.app)?;
         let opened = grant.opened.get_or_try_init(|| {
             let exchange = &grant.exchange;
             let identity = Identity {
                 app: Arc::clone(&app.app),
                 openid: exchange.openid.clone(),
-                unionid: exchange.unionid.clone().or(proven.unionid),
+                unionid: exchange.unionid.clone().or(unionid),
             };
             self.store.open(identity, exchange.session_key.clone())
         });
@@ -143,6 +147,23 @@ impl Logins {
             .await
             .map_err(|error| overloaded(error.to_string()))?;
         self.still_open(opened).await
+    }
+
+    /// Holds what came with a code; it may tell the unionid, which code2Session does not always do.
+    fn prove(
+        &self,
+        request: &LoginRequest,
+        exchange: &Exchange,
+        app: &App,
+    ) -> Result<Option<WechatId>, Refusal> {
+        let keys = UserKeys {
+            current: exchange.session_key.clone(),
+            previous: None,
+        };
+        let data = self
+            .prover
+            .hold(&request.proofs, app, &exchange.openid, &keys)?;
+        Ok(data.and_then(|data| data.unionid().and_then(WechatId::parse)))
     }
 
     /// A skey that is told once more must still lead somewhere: its client may have logged out since.

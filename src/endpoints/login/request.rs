@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use http::request::Parts;
 
-use super::proofs::Proofs;
 use crate::domain::login_code::LoginCode;
 use crate::domain::refusal::RefusalCode;
+use crate::wechat::Proofs;
 use crate::wire::fields::{BodyFormat, Fields};
 use crate::wire::refusal::Refusal;
 

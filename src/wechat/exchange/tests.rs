@@ -82,6 +82,7 @@ fn plan(base_url: String) -> WechatPlan {
         base_url,
         timeout: Duration::from_secs(20),
         deadline: Duration::from_mins(1),
+        open_data_max_age: None,
     }
 }
 

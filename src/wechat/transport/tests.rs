@@ -17,6 +17,7 @@ fn plan(base_url: &str) -> WechatPlan {
         base_url: base_url.to_owned(),
         timeout: LONG,
         deadline: LONG,
+        open_data_max_age: None,
     }
 }
 

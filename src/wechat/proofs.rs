@@ -1,0 +1,277 @@
+//! What a client sends to prove more of a user: signed and sealed data. Knows neither sessions nor where it came from.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::crypto::{OpenData, Undecryptable, decrypt, verify_signature};
+use crate::domain::clock::Clock;
+use crate::domain::identity::{App, WechatId};
+use crate::domain::refusal::RefusalCode;
+use crate::domain::session::{SessionKey, UserKeys};
+use crate::wire::fields::Fields;
+use crate::wire::refusal::Refusal;
+
+/// How far WeChat's clock may be ahead of ours.
+const AHEAD: Duration = Duration::from_mins(5);
+
+/// The proofs of one request, as far as they came.
+#[derive(Debug, Default)]
+pub struct Proofs {
+    signed: Option<Signed>,
+    sealed: Option<Sealed>,
+}
+
+/// `rawData` and `signature`.
+struct Signed {
+    raw_data: String,
+    signature: String,
+}
+
+/// `encryptedData` and `iv`.
+struct Sealed {
+    data: String,
+    iv: String,
+}
+
+/// Proofs that do not hold; the text is for the log alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// `signature` does not fit.
+    #[error("{0}")]
+    Signature(&'static str),
+    /// `encryptedData` does not open.
+    #[error("{0}")]
+    Data(&'static str),
+}
+
+impl Unproven {
+    const HALF: Self = Self::Data("encryptedData and iv came one without the other");
+    const CLOSED: Self = Self::Data("encryptedData does not open for this user");
+}
+
+impl From<Unproven> for Refusal {
+    fn from(error: Unproven) -> Self {
+        let (code, reason) = match error {
+            Unproven::Signature(reason) => (RefusalCode::SignatureInvalid, reason),
+            Unproven::Data(reason) => (RefusalCode::DataUndecryptable, reason),
+        };
+        Self::new(code, reason)
+    }
+}
+
+impl Proofs {
+    /// Takes the proofs out of a request's fields; `rawData` alone proves nothing and is passed over.
+    ///
+    /// # Errors
+    ///
+    /// A signature came without `rawData`, or one of `encryptedData` and `iv` without the other.
+    pub fn of(fields: &Fields<'_>) -> Result<Self, Unproven> {
+        let raw_data = fields.get("rawData").or_else(|| fields.get("rawdata"));
+        let signed = match (raw_data, fields.get("signature")) {
+            (Some(raw_data), Some(signature)) => Some(Signed {
+                raw_data: raw_data.to_owned(),
+                signature: signature.to_owned(),
+            }),
+            (None, Some(_)) => {
+                return Err(Unproven::Signature("a signature came without rawData"));
+            }
+            (_, None) => None,
+        };
+        let sealed = match (fields.get("encryptedData"), fields.get("iv")) {
+            (Some(data), Some(iv)) => Some(Sealed {
+                data: data.to_owned(),
+                iv: iv.to_owned(),
+            }),
+            (None, None) => None,
+            _ => return Err(Unproven::HALF),
+        };
+        Ok(Self { signed, sealed })
+    }
+
+    /// Whether there is encrypted data among them.
+    #[must_use]
+    pub fn are_sealed(&self) -> bool {
+        self.sealed.is_some()
+    }
+}
+
+/// Holds proofs against users.
+#[derive(Clone, Debug)]
+pub struct Prover {
+    max_age: Option<Duration>,
+    clock: Clock,
+}
+
+impl Prover {
+    /// Takes encrypted data that is at most `max_age` old by `clock`, or of any age.
+    #[must_use]
+    pub fn new(max_age: Option<Duration>, clock: Clock) -> Self {
+        Self { max_age, clock }
+    }
+
+    /// The clock by which data grows old.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Holds every proof against one user of `app`, and gives what was sealed.
+    ///
+    /// # Errors
+    ///
+    /// The signature fits none of the keys. Or the data opens with none of them, is of another app or user, or too old:
+    /// which of these it was is not told.
+    pub fn hold(
+        &self,
+        proofs: &Proofs,
+        app: &App,
+        openid: &WechatId,
+        keys: &UserKeys,
+    ) -> Result<Option<OpenData>, Unproven> {
+        if let Some(signed) = &proofs.signed
+            && !in_turn(keys).any(|key| signed.fits(key))
+        {
+            return Err(Unproven::Signature("the signature does not fit rawData"));
+        }
+        let Some(sealed) = &proofs.sealed else {
+            return Ok(None);
+        };
+        let mut readable = in_turn(keys).filter_map(|key| sealed.open(key, app).ok());
+        let data = readable.find(|data| self.is_in_time(data) && is_of(data, openid));
+        data.map(Some).ok_or(Unproven::CLOSED)
+    }
+
+    fn is_in_time(&self, data: &OpenData) -> bool {
+        let Some(max_age) = self.max_age else {
+            return true;
+        };
+        let now = self.clock.now();
+        data.sealed_at()
+            .is_some_and(|at| now <= at.after(max_age) && at <= now.after(AHEAD))
+    }
+}
+
+impl Signed {
+    fn fits(&self, key: &SessionKey) -> bool {
+        verify_signature(&self.raw_data, key, &self.signature)
+    }
+}
+
+impl Sealed {
+    fn open(&self, key: &SessionKey, app: &App) -> Result<OpenData, Undecryptable> {
+        decrypt(&self.data, &self.iv, key, app.appid.as_str())
+    }
+}
+
+/// The current key, then the one before: clients often fetch data before the login that replaces its key.
+fn in_turn(keys: &UserKeys) -> impl Iterator<Item = &SessionKey> {
+    [&keys.current].into_iter().chain(&keys.previous)
+}
+
+/// Whether data is of this user; some kinds, such as phone numbers, name nobody.
+fn is_of(data: &OpenData, openid: &WechatId) -> bool {
+    data.openid().is_none_or(|named| named == openid.as_str())
+}
+
+/// Both kinds hold what users wrote of themselves, so neither shows in logs.
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signed(***)")
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::simulator::{Sealed as SealedByWechat, seal_bytes};
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::{Value, json};
+    use std::borrow::Cow;
+
+    const KEY: [u8; 16] = [7; 16];
+    const OLD_KEY: [u8; 16] = [8; 16];
+    const LIMIT: Duration = Duration::from_mins(10);
+
+    /// Whether data with this watermark opens for a user with both keys.
+    fn opens(prover: &Prover, key: [u8; 16], watermark: &Value) -> bool {
+        let app = App {
+            name: "shop".to_owned(),
+            appid: WechatId::parse("wx1").unwrap(),
+            index: 0,
+        };
+        let plain = json!({"watermark": watermark, "openId": "oAlice"}).to_string();
+        let SealedByWechat { encrypted_data, iv } = seal_bytes(&key, plain.as_bytes());
+        let fields = [("encryptedData", encrypted_data), ("iv", iv)];
+        let fields = fields.map(|(name, value)| (Cow::Borrowed(name), Cow::Owned(value)));
+        let proofs = Proofs::of(&Fields::from_iter(fields)).unwrap();
+        let key = |bytes| SessionKey::new(&STANDARD.encode(bytes));
+        let keys = UserKeys {
+            current: key(KEY),
+            previous: Some(key(OLD_KEY)),
+        };
+        let openid = WechatId::parse("oAlice").unwrap();
+        match prover.hold(&proofs, &app, &openid, &keys) {
+            Ok(data) => data.is_some(),
+            Err(error) => {
+                assert_eq!(error, Unproven::CLOSED);
+                false
+            }
+        }
+    }
+
+    fn marked(at: Timestamp) -> Value {
+        json!({"appid": "wx1", "timestamp": at.as_millis() / 1000})
+    }
+
+    #[test]
+    fn data_that_is_older_than_the_limit_does_not_open_with_either_key() {
+        let clock = Clock::start();
+        let prover = Prover::new(Some(LIMIT), clock.clone());
+        let watermark = marked(clock.now());
+        for key in [KEY, OLD_KEY] {
+            assert!(opens(&prover, key, &watermark));
+        }
+        clock.turn(LIMIT / 2);
+        assert!(opens(&prover, KEY, &watermark));
+        clock.turn(LIMIT);
+        for key in [KEY, OLD_KEY] {
+            assert!(!opens(&prover, key, &watermark));
+        }
+        assert!(opens(&prover, KEY, &marked(clock.now())));
+    }
+
+    #[test]
+    fn data_from_the_future_does_not_open_where_there_is_a_limit() {
+        let clock = Clock::start();
+        let prover = Prover::new(Some(LIMIT), clock.clone());
+        let ahead = |minutes| marked(clock.now().after(Duration::from_mins(minutes)));
+        assert!(opens(&prover, KEY, &ahead(4)));
+        let (far, furthest) = (ahead(7), json!({"appid": "wx1", "timestamp": u64::MAX}));
+        assert!(!opens(&prover, KEY, &far));
+        assert!(!opens(&prover, KEY, &furthest));
+        clock.turn(Duration::from_mins(3));
+        assert!(opens(&prover, KEY, &far));
+    }
+
+    #[test]
+    fn a_limit_needs_a_time_and_no_limit_needs_none() {
+        let limited = Prover::new(Some(LIMIT), Clock::start());
+        let unlimited = Prover::new(None, Clock::start());
+        let odd = [json!(null), json!("1700000000"), json!(-1), json!(1.5)];
+        let odd = odd.map(|timestamp| json!({"appid": "wx1", "timestamp": timestamp}));
+        for watermark in odd.into_iter().chain([json!({"appid": "wx1"})]) {
+            assert!(!opens(&limited, KEY, &watermark), "{watermark}");
+            assert!(opens(&unlimited, KEY, &watermark), "{watermark}");
+        }
+        let ancient = json!({"appid": "wx1", "timestamp": 0});
+        assert!(opens(&unlimited, KEY, &ancient));
+    }
+}
