@@ -47,7 +47,7 @@ const SOME_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 ///
 /// The refusal that it would get before any session is looked at.
 pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
-    let mut head = question.into_head();
+    let head = question.into_head();
     let host = head::check(&head)?;
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
@@ -60,35 +60,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         Action::Login { app, .. } => line(&mut told, "action", &format!("login to {}", app.name)),
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
-        Action::Forward(Forward {
-            upstream,
-            guard,
-            apps,
-            open_data,
-        }) => {
-            line(&mut told, "guard", guard_in_words(*guard));
-            if *guard != Guard::None {
-                line(&mut told, "sessions", &apps_in_words(apps, plan));
-            }
-            if let Some(field) = open_data {
-                let text = format!("encryptedData and iv are opened into {field}");
-                line(&mut told, "open data", &text);
-                let tokens = &plan.sessions.token;
-                head.uri = Cleaner { field, tokens }.target(&head.uri)?;
-            }
-            if let Some(upstream) = plan.upstreams.get(*upstream) {
-                let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
-                line(
-                    &mut told,
-                    "upstream",
-                    &format!("{} ({})", upstream.name, servers.join(", ")),
-                );
-            }
-            let identity = (*guard != Guard::None)
-                .then(|| some_identity(plan, apps))
-                .flatten();
-            told.push_str(&forwarded(plan, head, &path, identity.as_ref())?);
-        }
+        Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
     }
     Ok(told)
 }
@@ -125,6 +97,35 @@ fn route<'a>(
     plan.routes
         .get(found)
         .ok_or_else(|| Refusal::from(NoRoute::NotFound))
+}
+
+/// What a route with an upstream does with a request.
+fn sent_on(
+    plan: &Plan,
+    to: &Forward,
+    mut head: http::request::Parts,
+    path: &RequestPath<'_>,
+) -> Result<String, Refusal> {
+    let mut told = String::new();
+    line(&mut told, "guard", guard_in_words(to.guard));
+    let is_guarded = to.guard != Guard::None;
+    if is_guarded {
+        line(&mut told, "sessions", &apps_in_words(&to.apps, plan));
+    }
+    if let Some(field) = &to.open_data {
+        let text = format!("encryptedData and iv are opened into {field}");
+        line(&mut told, "open data", &text);
+        let tokens = &plan.sessions.token;
+        head.uri = Cleaner { field, tokens }.target(&head.uri)?;
+    }
+    if let Some(upstream) = plan.upstreams.get(to.upstream) {
+        let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
+        let text = format!("{} ({})", upstream.name, servers.join(", "));
+        line(&mut told, "upstream", &text);
+    }
+    let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
+    told.push_str(&forwarded(plan, head, path, identity.as_ref())?);
+    Ok(told)
 }
 
 fn forwarded(

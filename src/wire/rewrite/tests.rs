@@ -1,3 +1,5 @@
+//! Bodies rewritten: exactly one field of the gateway's name, and all else as it was.
+
 use http::HeaderValue;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
