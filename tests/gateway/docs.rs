@@ -10,6 +10,7 @@ use crate::harness::{Ask, BASE, Backend, Ended, Process, SECRET, SHIPPED, Scratc
 
 const README: &str = include_str!("../../README.md");
 const DEPLOY: &str = include_str!("../../deploy/README.md");
+const RECIPES: &str = include_str!("../../deploy/recipes/README.md");
 const UNIT: &str = include_str!("../../deploy/wxgate.service");
 /// What a part of a config needs around it.
 const AROUND: &str = r#"
@@ -223,7 +224,11 @@ fn every_command_of_the_readme_is_one() {
 fn every_link_within_the_source_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = 0;
-    for (text, place) in [(README, root.to_owned()), (DEPLOY, root.join("deploy"))] {
+    for (text, place) in [
+        (README, root.to_owned()),
+        (DEPLOY, root.join("deploy")),
+        (RECIPES, root.join("deploy/recipes")),
+    ] {
         let links = text
             .split("](")
             .skip(1)

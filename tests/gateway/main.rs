@@ -29,6 +29,7 @@ mod login;
 mod php;
 mod process;
 mod proxying;
+mod recipes;
 mod refusals;
 mod replay;
 mod sessions;
