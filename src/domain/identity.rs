@@ -57,7 +57,7 @@ impl fmt::Debug for WechatId {
     }
 }
 
-/// What a backend knows of a request that someone logged in for, each in a header of its own.
+/// One thing that a backend is told about the user of a request, in a header of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// The user in the mini-program.

@@ -46,7 +46,10 @@ impl Phone {
 
     /// `wx.request`, byte for byte: the request line and the mini-program's own headers, then what WeChat adds, then the body.
     fn request(&self, line: &str, own: &[&str], body: &str) -> Answer {
-        let own: String = own.iter().map(|header| format!("{header}\r\n")).collect();
+        let own = own
+            .iter()
+            .flat_map(|header| [header, "\r\n"])
+            .collect::<String>();
         let length = match body.len() {
             0 => String::new(),
             length => format!("Content-Length: {length}\r\n"),
