@@ -3,11 +3,23 @@
 use http::HeaderName;
 
 use super::headers;
-use super::plan::IdentityPlan;
+use super::plan::{IdentityHeader, IdentityPlan};
 use super::raw::{RawIdentity, Text, Texts};
 use super::sessions::DEFAULT_TOKEN;
 use super::source::{Place, Source};
+use crate::domain::identity::Fact;
 use crate::domain::token::TokenPlace;
+
+/// A whole set of headers that some backends are written for.
+type Preset = &'static [(Fact, &'static str)];
+
+/// What code for WeChat CloudRun reads; it trusts the others only where `X-WX-SOURCE` is.
+const CLOUDRUN: Preset = &[
+    (Fact::OpenId, "x-wx-openid"),
+    (Fact::UnionId, "x-wx-unionid"),
+    (Fact::AppId, "x-wx-appid"),
+    (Fact::Source, "x-wx-source"),
+];
 
 /// `tokens` are the places for a token, if the config names them.
 pub(super) fn plan(
@@ -16,24 +28,77 @@ pub(super) fn plan(
     source: &Source<'_>,
 ) -> IdentityPlan {
     let raw = raw.unwrap_or_default();
+    let place = raw.identity_preset.as_ref().map(|text| text.place);
+    let named = match preset(&raw, source) {
+        Some(preset) => of_preset(preset, place),
+        None => one_by_one(raw, source),
+    };
     let mut claims = token_claims(tokens);
-    let mut header = |key, written: Option<Text>, default| {
-        let place = written.as_ref().map(|text| text.place);
-        let name = match written {
-            None => HeaderName::from_static(default),
-            Some(text) if text.value.is_empty() => return None,
-            Some(text) => source.accept(text, header_name)?,
-        };
-        let claim = Claim::new(&name, format!("`{key}`"), place);
+    let headers = named.into_iter().map(|Named { header, key, place }| {
+        let claim = Claim::new(&header.name, format!("`{key}`"), place);
         claim.check(&claims, source);
         claims.push(claim);
-        Some(name)
-    };
-    IdentityPlan {
-        openid: header("openid", raw.openid, "x-openid"),
-        unionid: header("unionid", raw.unionid, "x-unionid"),
-        appid: header("appid", raw.appid, "x-appid"),
+        header
+    });
+    IdentityPlan(headers.collect())
+}
+
+/// A header, and where the config names it; a default one has no place.
+struct Named {
+    header: IdentityHeader,
+    key: &'static str,
+    place: Option<Place>,
+}
+
+/// The preset that is written. Beside it there are no names of one's own.
+fn preset(raw: &RawIdentity, source: &Source<'_>) -> Option<Preset> {
+    let presets = [("cloudrun", CLOUDRUN)];
+    let preset = source.choose(raw.identity_preset.clone(), "preset", &presets)?;
+    let own = [
+        ("openid", &raw.openid),
+        ("unionid", &raw.unionid),
+        ("appid", &raw.appid),
+    ];
+    for (key, written) in own {
+        if let Some(Text { place, .. }) = written {
+            let text = format!("`{key}` has its name from `identity_preset`; remove one of them");
+            source.problem(*place, text);
+        }
     }
+    Some(preset)
+}
+
+fn of_preset(preset: Preset, place: Option<Place>) -> Vec<Named> {
+    let named = preset.iter().map(|(fact, name)| Named {
+        header: IdentityHeader {
+            name: HeaderName::from_static(name),
+            fact: *fact,
+        },
+        key: "identity_preset",
+        place,
+    });
+    named.collect()
+}
+
+fn one_by_one(raw: RawIdentity, source: &Source<'_>) -> Vec<Named> {
+    let keys = [
+        ("openid", raw.openid, "x-openid", Fact::OpenId),
+        ("unionid", raw.unionid, "x-unionid", Fact::UnionId),
+        ("appid", raw.appid, "x-appid", Fact::AppId),
+    ];
+    let named = keys
+        .into_iter()
+        .filter_map(|(key, written, default, fact)| {
+            let place = written.as_ref().map(|text| text.place);
+            let name = match written {
+                None => HeaderName::from_static(default),
+                Some(text) if text.value.is_empty() => return None,
+                Some(text) => source.accept(text, header_name)?,
+            };
+            let header = IdentityHeader { name, fact };
+            Some(Named { header, key, place })
+        });
+    named.collect()
 }
 
 /// Why a text is no header for an identity.

@@ -10,7 +10,7 @@ use http::{HeaderName, StatusCode, uri::Authority};
 use ipnet::IpNet;
 
 use crate::domain::field_name::FieldName;
-use crate::domain::identity::App;
+use crate::domain::identity::{App, Fact};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::{RoutePattern, RouteTable};
 use crate::domain::secret::Secret;
@@ -125,15 +125,17 @@ pub struct SessionsPlan {
     pub login_replay: Duration,
 }
 
-/// `[identity]`: header names, none where the config turns one off.
+/// `[identity]`: the headers that tell a backend who it is, no two of one name.
 #[derive(Clone, Debug)]
-pub struct IdentityPlan {
-    /// The user in the app; `X-OpenId`.
-    pub openid: Option<HeaderName>,
-    /// The user across apps; `X-UnionId`.
-    pub unionid: Option<HeaderName>,
-    /// The app; `X-AppId`.
-    pub appid: Option<HeaderName>,
+pub struct IdentityPlan(pub Vec<IdentityHeader>);
+
+/// A header that tells one fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityHeader {
+    /// Its name.
+    pub name: HeaderName,
+    /// What it tells.
+    pub fact: Fact,
 }
 
 /// `[upstreams.NAME]`.

@@ -162,6 +162,7 @@ impl<'a> RawSessions<'a> {
 
 #[derive(Default)]
 pub(super) struct RawIdentity {
+    pub(super) identity_preset: Option<Text>,
     pub(super) openid: Option<Text>,
     pub(super) unionid: Option<Text>,
     pub(super) appid: Option<Text>,
@@ -170,6 +171,7 @@ pub(super) struct RawIdentity {
 impl RawIdentity {
     fn fields(identity: &mut Table<'_>) -> Self {
         Self {
+            identity_preset: identity.text("identity_preset"),
             openid: identity.text("openid"),
             unionid: identity.text("unionid"),
             appid: identity.text("appid"),

@@ -57,6 +57,22 @@ impl fmt::Debug for WechatId {
     }
 }
 
+/// One thing that a backend is told about the user of a request, in a header of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The user in the mini-program.
+    OpenId,
+    /// The user across mini-programs, where WeChat tells it.
+    UnionId,
+    /// The mini-program.
+    AppId,
+    /// That a mini-program's user is behind the request at all: always `wx_client`, as WeChat CloudRun has it.
+    Source,
+}
+
+/// What [`Fact::Source`] says.
+const SOURCE: HeaderValue = HeaderValue::from_static("wx_client");
+
 /// What a backend is told about the user of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -66,6 +82,19 @@ pub struct Identity {
     pub openid: WechatId,
     /// The user, as all mini-programs of one owner know them, where WeChat tells it.
     pub unionid: Option<WechatId>,
+}
+
+impl Identity {
+    /// What is to be told of a fact, if it is known of this user.
+    #[must_use]
+    pub fn tell(&self, fact: Fact) -> Option<HeaderValue> {
+        match fact {
+            Fact::OpenId => Some(self.openid.as_header().clone()),
+            Fact::UnionId => self.unionid.as_ref().map(|id| id.as_header().clone()),
+            Fact::AppId => Some(self.app.appid.as_header().clone()),
+            Fact::Source => Some(SOURCE),
+        }
+    }
 }
 
 #[cfg(test)]

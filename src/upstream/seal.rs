@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body::Body;
 
 use super::body::SealedBody;
-use crate::config::plan::IdentityPlan;
+use crate::config::plan::{IdentityHeader, IdentityPlan};
 use crate::domain::identity::Identity;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
@@ -24,6 +24,21 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// Under which header the client, the backend and the log find one request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Under which names backends look for an identity, wxgate's own and those of WeChat CloudRun.
+const USUAL_NAMES: [&str; 11] = [
+    "x-openid",
+    "x-unionid",
+    "x-appid",
+    "x-wx-openid",
+    "x-wx-unionid",
+    "x-wx-appid",
+    "x-wx-source",
+    "x-wx-env",
+    "x-wx-from-openid",
+    "x-wx-from-unionid",
+    "x-wx-from-appid",
+];
 
 /// A request that is clean: no name of ours in it but what we put there.
 #[derive(Debug)]
@@ -154,14 +169,9 @@ impl Sealer {
     }
 
     fn inject(&self, identity: &Identity, headers: &mut HeaderMap) {
-        let values = [
-            (&self.identity.openid, Some(&identity.openid)),
-            (&self.identity.unionid, identity.unionid.as_ref()),
-            (&self.identity.appid, Some(&identity.app.appid)),
-        ];
-        for (name, value) in values {
-            if let (Some(name), Some(value)) = (name, value) {
-                headers.insert(name.clone(), value.as_header().clone());
+        for IdentityHeader { name, fact } in &self.identity.0 {
+            if let Some(value) = identity.tell(*fact) {
+                headers.insert(name.clone(), value);
             }
         }
     }
@@ -267,11 +277,12 @@ fn client_chain(headers: &HeaderMap, peer: &Peer) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&chain.join(&b", "[..])).ok()
 }
 
-/// The identity headers, and their usual names: whoever renames one or turns it off may still have code that reads it.
+/// The identity headers, and the usual names of such: whoever renames one or turns it off may still have code that
+/// reads it.
 fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
-    let usual = ["x-openid", "x-unionid", "x-appid"].map(HeaderName::from_static);
-    let named = [&plan.openid, &plan.unionid, &plan.appid];
-    named.into_iter().flatten().cloned().chain(usual).collect()
+    let usual = USUAL_NAMES.map(HeaderName::from_static);
+    let named = plan.0.iter().map(|header| header.name.clone());
+    named.chain(usual).collect()
 }
 
 #[cfg(test)]

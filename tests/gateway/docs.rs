@@ -11,6 +11,7 @@ use crate::harness::{Ask, BASE, Backend, Ended, Process, SECRET, SHIPPED, Scratc
 const README: &str = include_str!("../../README.md");
 const DEPLOY: &str = include_str!("../../deploy/README.md");
 const CLIENT: &str = include_str!("../../deploy/clients/miniprogram/README.md");
+const RECIPES: &str = include_str!("../../deploy/recipes/README.md");
 const UNIT: &str = include_str!("../../deploy/wxgate.service");
 /// What a part of a config needs around it.
 const AROUND: &str = r#"
@@ -226,8 +227,12 @@ fn every_link_within_the_source_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = 0;
     let client = root.join("deploy/clients/miniprogram");
-    let places = [root.to_owned(), root.join("deploy"), client];
-    for (text, place) in [README, DEPLOY, CLIENT].into_iter().zip(places) {
+    for (text, place) in [
+        (README, root.to_owned()),
+        (DEPLOY, root.join("deploy")),
+        (CLIENT, client),
+        (RECIPES, root.join("deploy/recipes")),
+    ] {
         let links = text
             .split("](")
             .skip(1)

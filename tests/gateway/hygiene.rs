@@ -7,7 +7,7 @@ mod proxies;
 use crate::harness::{APPID, Ask, Backend, Seen, World};
 
 /// Names that a backend could take for one of the gateway's own.
-const PRETENDED: [&str; 24] = [
+const PRETENDED: [&str; 32] = [
     "X-OpenId",
     "X-OPENID",
     "x-openid",
@@ -21,6 +21,14 @@ const PRETENDED: [&str; 24] = [
     "X-AppId",
     "X_AppId",
     "X|AppId",
+    "X-WX-OPENID",
+    "X_WX_UNIONID",
+    "X.WX.AppId",
+    "X-WX-Source",
+    "X-WX_ENV",
+    "X-WX-FROM-OPENID",
+    "X_WX_FROM_UNIONID",
+    "x-wx-from-appid",
     "X-Forwarded-For",
     "X_Forwarded_For",
     "X-Forwarded-User",

@@ -31,6 +31,7 @@ mod open_data;
 mod php;
 mod process;
 mod proxying;
+mod recipes;
 mod refusals;
 mod replay;
 mod sessions;

@@ -31,17 +31,22 @@ fn the_example_is_a_config() {
 fn every_key_that_the_example_comments_out_is_known_and_in_order() {
     let text = with_every_key();
     assert!(text.lines().count() > 60 && text != EXAMPLE);
-    let line = text
-        .lines()
-        .position(|line| line.starts_with("tls"))
-        .unwrap()
-        + 1;
+    let line_of = |key: &str| text.lines().position(|line| line.starts_with(key)).unwrap() + 1;
+    let tls = line_of("tls");
     let missing = "No such file or directory (os error 2)";
+    // The identity headers are named one by one or by the preset, and here they are both.
+    let named = |key: &str| {
+        let (line, column) = (line_of(&format!("{key} = \"X-")), key.len() + 4);
+        format!("{line}:{column}: `{key}` has its name from `identity_preset`; remove one of them")
+    };
     assert_eq!(
         problems(&text),
         [
-            format!("{line}:16: cannot read `/etc/wxgate/tls.crt`: {missing}"),
-            format!("{line}:45: cannot read `/etc/wxgate/tls.key`: {missing}"),
+            format!("{tls}:16: cannot read `/etc/wxgate/tls.crt`: {missing}"),
+            format!("{tls}:45: cannot read `/etc/wxgate/tls.key`: {missing}"),
+            named("openid"),
+            named("unionid"),
+            named("appid"),
         ]
     );
 }
@@ -58,6 +63,7 @@ fn what_the_example_comments_out_is_the_default() {
             "methods",
             "hosts",
             "refusals",
+            "identity_preset",
             "session_invalid",
             "level",
             "open_data",
@@ -108,6 +114,7 @@ fn the_example_shows_every_key() {
         "login_replay",
         "openid",
         "unionid",
+        "identity_preset",
         "servers",
         "connect_timeout",
         "path",

@@ -7,7 +7,10 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::plan;
-use crate::config::plan::{Action, Apps, Forward, Guard, ListenPlan, LogFormat, Plan};
+use crate::config::plan::{
+    Action, Apps, Forward, Guard, IdentityPlan, ListenPlan, LogFormat, Plan,
+};
+use crate::domain::identity::Fact;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::HostPattern;
 use crate::domain::token::TokenPlace;
@@ -18,6 +21,13 @@ const PHP: &str = "[upstreams.php]\nservers = [\"http://10.0.0.1:9000\"]\n";
 
 fn plan_of(parts: &[&str]) -> Plan {
     plan(&parts.join("\n"))
+}
+
+fn told(identity: &IdentityPlan) -> Vec<(&str, Fact)> {
+    let headers = identity.0.iter();
+    headers
+        .map(|header| (header.name.as_str(), header.fact))
+        .collect()
 }
 
 #[test]
@@ -48,9 +58,14 @@ fn an_empty_config_has_every_default() {
     let skey = TokenPlace::parse("header:X-Skey").unwrap();
     assert_eq!(plan.sessions.token, [skey, TokenPlace::Bearer]);
     assert_eq!(plan.sessions.login_replay, Duration::from_secs(10));
-    assert_eq!(plan.identity.openid.unwrap(), "x-openid");
-    assert_eq!(plan.identity.unionid.unwrap(), "x-unionid");
-    assert_eq!(plan.identity.appid.unwrap(), "x-appid");
+    assert_eq!(
+        told(&plan.identity),
+        [
+            ("x-openid", Fact::OpenId),
+            ("x-unionid", Fact::UnionId),
+            ("x-appid", Fact::AppId)
+        ]
+    );
     assert_eq!((plan.log.format, plan.log.level), (LogFormat::Text, None));
 }
 
@@ -97,9 +112,24 @@ fn no_time_at_all_turns_the_replay_of_logins_off() {
 #[test]
 fn an_empty_name_turns_an_identity_header_off() {
     let identity = plan("[identity]\nopenid = \"X-WX-OPENID\"\nunionid = \"\"").identity;
-    assert_eq!(identity.openid.unwrap(), "x-wx-openid");
-    assert_eq!(identity.unionid, None);
-    assert_eq!(identity.appid.unwrap(), "x-appid");
+    assert_eq!(
+        told(&identity),
+        [("x-wx-openid", Fact::OpenId), ("x-appid", Fact::AppId)]
+    );
+}
+
+#[test]
+fn the_preset_of_cloudrun_is_all_that_its_code_reads() {
+    let identity = plan("[identity]\nidentity_preset = \"cloudrun\"").identity;
+    assert_eq!(
+        told(&identity),
+        [
+            ("x-wx-openid", Fact::OpenId),
+            ("x-wx-unionid", Fact::UnionId),
+            ("x-wx-appid", Fact::AppId),
+            ("x-wx-source", Fact::Source),
+        ]
+    );
 }
 
 #[test]

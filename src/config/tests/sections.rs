@@ -203,6 +203,32 @@ fn every_identity_header_has_a_name_of_its_own() {
 }
 
 #[test]
+fn a_preset_names_all_identity_headers_or_none() {
+    check(&[
+        (
+            "identity.identity_preset = \"cloud-run\"",
+            "1:28: `cloud-run` is no preset; did you mean `cloudrun`? There is only `cloudrun`",
+        ),
+        (
+            "[identity]\nunionid = \"\"\nidentity_preset = \"cloudrun\"",
+            "2:11: `unionid` has its name from `identity_preset`; remove one of them",
+        ),
+        (
+            "sessions.token = [\"header:X_WX_OPENID\"]\nidentity.identity_preset = \"cloudrun\"",
+            "2:28: `x-wx-openid` would stand for both the token and `identity_preset`; rename one of them",
+        ),
+    ]);
+    let both = "[identity]\nidentity_preset = \"cloudrun\"\nappid = \"X-App\"\nopenid = \"X-User\"";
+    assert_eq!(
+        problems(both),
+        [
+            "3:9: `appid` has its name from `identity_preset`; remove one of them",
+            "4:10: `openid` has its name from `identity_preset`; remove one of them",
+        ]
+    );
+}
+
+#[test]
 fn a_backend_is_an_address_of_http() {
     check(&[
         (

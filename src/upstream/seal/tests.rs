@@ -6,7 +6,7 @@ use http::Request;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::identity::{App, WechatId};
+use crate::domain::identity::{App, Fact, WechatId};
 use crate::domain::peer::Scheme;
 
 const SKEY: &str = "dGhlLXNrZXktdGhhdC1vbmx5LXRoZS1jbGllbnQtaGFz";
@@ -15,12 +15,16 @@ const FORGED: &str = "forged";
 fn sealer(openid: Option<&'static str>) -> Sealer {
     let places = ["header:X-Skey", "bearer", "query:skey", "cookie:skey"];
     let places = places.map(|place| TokenPlace::parse(place).unwrap());
-    let identity = IdentityPlan {
-        openid: openid.map(HeaderName::from_static),
-        unionid: Some(HeaderName::from_static("x-unionid")),
-        appid: Some(HeaderName::from_static("x-appid")),
-    };
-    Sealer::new(identity, places.to_vec())
+    let headers = [
+        (openid, Fact::OpenId),
+        (Some("x-unionid"), Fact::UnionId),
+        (Some("x-appid"), Fact::AppId),
+    ];
+    let headers = headers.into_iter().filter_map(|(name, fact)| {
+        let name = HeaderName::from_static(name?);
+        Some(IdentityHeader { name, fact })
+    });
+    Sealer::new(IdentityPlan(headers.collect()), places.to_vec())
 }
 
 fn alice() -> Identity {
@@ -89,7 +93,7 @@ fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a HeaderValue> {
 
 /// Names that could pass for managed ones, and some that only look so.
 fn pretended() -> impl Strategy<Value = (String, String)> {
-    let words = "(x (openid|unionid|appid|skey|wx user|real ip|request id|original url|rewrite url|open id)\
+    let words = "(x (openid|unionid|appid|(wx (from )?(openid|unionid|appid))|wx (source|env)|skey|wx user|real ip|request id|original url|rewrite url|open id)\
                  |x forwarded( (for|host|proto|user|[a-z]{1,4}))?|forwarded|proxy)";
     let separators = prop::collection::vec("[-_.!#$%&'*+^`|~0]", 4);
     (words, separators, any::<u32>()).prop_map(|(words, mut separators, upper)| {
@@ -143,7 +147,9 @@ proptest! {
         let openids = if openid.is_some() { told("oAlice") } else { Vec::new() };
         prop_assert_eq!(values(sent, usual), openids);
         prop_assert_eq!(values(sent, "x-appid"), told("wx0123456789abcdef"));
-        prop_assert_eq!(values(sent, "x-unionid").len(), 0);
+        for name in ["x-unionid", "x-wx-openid", "x-wx-from-appid", "x-wx-source", "x-wx-env"] {
+            prop_assert_eq!(values(sent, name).len(), 0, "{}", name);
+        }
         for name in ["x-forwarded-for", "x-forwarded-proto", "x-request-id"] {
             prop_assert_eq!(values(sent, name).len(), 1, "{}", name);
         }

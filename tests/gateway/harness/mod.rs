@@ -15,7 +15,7 @@ pub use gate::Gate;
 pub use log::Log;
 pub use process::{Ended, Process, wxgate};
 pub use scratch::Scratch;
-pub use service::{SHIPPED, Service, Setup};
+pub use service::{SHIPPED, Service, Setup, between_stand_ins};
 pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 
 use std::io::Write;

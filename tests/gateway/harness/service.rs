@@ -51,21 +51,7 @@ impl Setup {
 
     /// The shipped config, less its addresses.
     pub fn shipped(backend: SocketAddr) -> Self {
-        let config = [
-            ("127.0.0.1:8080", "127.0.0.1:0"),
-            ("127.0.0.1:9090", "127.0.0.1:0"),
-            (
-                "#base_url = \"https://api.weixin.qq.com\"",
-                "base_url = \"WECHAT\"",
-            ),
-            ("http://127.0.0.1:9000", "BACKEND"),
-        ]
-        .iter()
-        .fold(SHIPPED.to_owned(), |config, (from, to)| {
-            assert!(config.contains(from), "gateway.toml has no {from}");
-            config.replace(from, to)
-        });
-        let mut setup = Self::of(&config, backend);
+        let mut setup = Self::of(&between_stand_ins(SHIPPED), backend);
         setup
             .command
             .env("WXGATE_ADMIN_TOKEN", "the-token-of-the-operator-in-tests");
@@ -127,6 +113,25 @@ impl Service {
     pub fn openid_of(&self, user: &str) -> String {
         self.wechat.openid_of(APPID, user)
     }
+}
+
+/// A config that is shipped, less its addresses: it listens anywhere, between the WeChat and the backend of a test.
+#[track_caller]
+pub fn between_stand_ins(shipped: &str) -> String {
+    [
+        ("127.0.0.1:8080", "127.0.0.1:0"),
+        ("127.0.0.1:9090", "127.0.0.1:0"),
+        (
+            "#base_url = \"https://api.weixin.qq.com\"",
+            "base_url = \"WECHAT\"",
+        ),
+        ("http://127.0.0.1:9000", "BACKEND"),
+    ]
+    .iter()
+    .fold(shipped.to_owned(), |config, (from, to)| {
+        assert!(config.contains(from), "the config has no {from}: {config}");
+        config.replace(from, to)
+    })
 }
 
 /// The address in a log line of either form.
