@@ -1,19 +1,20 @@
 //! The log: which lines are written, in which form, and where to. Knows nothing of what they tell.
 
 mod line;
+mod queue;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 
 use tracing::dispatcher::{self, SetGlobalDefaultError};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Level};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{EnvFilter, ParseError, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::plan::{LogFormat, LogPlan};
 use line::{JsonLine, TextFields};
+use queue::{Lines, Writing};
 
 /// The lines that wait to be written before new ones are dropped: some megabytes at most.
 const WAITING_LINES: usize = 16_384;
@@ -22,10 +23,9 @@ const DEFAULT_LEVEL: &str = "info";
 
 /// Keeps the log going; what waits to be written is written when this is dropped.
 #[must_use = "without it nothing more is written"]
-#[derive(Debug)]
 pub struct Guard {
-    dropped: ErrorCounter,
-    _rest: WorkerGuard,
+    lines: Lines,
+    _writing: Writing,
 }
 
 /// Why there is no log.
@@ -48,6 +48,9 @@ pub enum TelemetryError {
     /// `RUST_LOG` is not Unicode.
     #[error("RUST_LOG cannot be read")]
     Environment(#[source] std::env::VarError),
+    /// The system gives no thread.
+    #[error("the system gives no thread for the log")]
+    Thread(#[source] io::Error),
     /// This process has a log already.
     #[error("the log was started twice")]
     Twice(#[from] SetGlobalDefaultError),
@@ -56,8 +59,8 @@ pub enum TelemetryError {
 impl Guard {
     /// Counts the lines that were dropped since the start, whenever it is called.
     pub fn dropped_lines(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
-        let dropped = self.dropped.clone();
-        move || u64::try_from(dropped.dropped_lines()).unwrap_or(u64::MAX)
+        let lines = self.lines.clone();
+        move || lines.dropped()
     }
 }
 
@@ -65,11 +68,15 @@ impl Guard {
 ///
 /// # Errors
 ///
-/// The level is none, or there is a log already.
+/// The level is none, there is a log already, or the system gives no thread.
 pub fn start(log: &LogPlan) -> Result<Guard, TelemetryError> {
-    let (writer, guard) = queue(BufWriter::new(io::stdout()), WAITING_LINES);
-    dispatcher::set_global_default(subscriber(log, writer)?)?;
-    Ok(guard)
+    let stdout = BufWriter::new(io::stdout());
+    let (lines, writing) = queue::start(stdout, WAITING_LINES).map_err(TelemetryError::Thread)?;
+    dispatcher::set_global_default(subscriber(log, lines.clone())?)?;
+    Ok(Guard {
+        lines,
+        _writing: writing,
+    })
 }
 
 /// A log that writes to `writer`, for one gateway or one thread.
@@ -97,20 +104,6 @@ where
             Dispatch::new(filtered.with(flat.map_event_format(JsonLine)))
         }
     })
-}
-
-fn queue(sink: impl Write + Send + 'static, waiting: usize) -> (NonBlocking, Guard) {
-    let (writer, rest) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(waiting)
-        .thread_name("log")
-        .finish(sink);
-    let dropped = writer.error_counter();
-    let guard = Guard {
-        dropped,
-        _rest: rest,
-    };
-    (writer, guard)
 }
 
 fn environment() -> Result<String, TelemetryError> {
@@ -152,7 +145,7 @@ fn discretion() -> Targets {
 mod tests {
     use super::*;
     use serde_json::Value;
-    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::io::Write;
     use std::sync::{Arc, Mutex};
     use tracing::{debug, info, warn};
 
@@ -289,42 +282,5 @@ mod tests {
         );
         assert!(refused("info,loud").starts_with("`loud` is no log level"));
         assert!(refused("wxgate=loud").starts_with("`wxgate=loud` is no log filter"));
-    }
-
-    /// Announces each write, and waits to be let go on.
-    struct Gate(Sender<Vec<u8>>, Receiver<()>);
-
-    impl Write for Gate {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
-            self.1.recv().map_err(io::Error::other)?;
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn lines_that_find_no_room_are_dropped_and_counted() {
-        let (announce, announced) = channel();
-        let (let_go, gone) = channel();
-        let (mut writer, guard) = queue(Gate(announce, gone), 2);
-        let dropped = guard.dropped_lines();
-        writer.write_all(b"1").unwrap();
-        assert_eq!(announced.recv().unwrap(), b"1");
-        for line in [b"2", b"3", b"4", b"5"] {
-            writer.write_all(line).unwrap();
-        }
-        assert_eq!(dropped(), 2);
-        for _ in 0..3 {
-            let_go.send(()).unwrap();
-        }
-        drop(guard);
-        assert_eq!(announced.recv().unwrap(), b"2");
-        assert_eq!(announced.recv().unwrap(), b"3");
-        drop(writer);
-        assert!(announced.recv().is_err(), "a dropped line was written");
     }
 }
