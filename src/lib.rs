@@ -20,8 +20,8 @@
 //! domain                                    identity, session, token, path, route, refusal, clock
 //! ```
 //!
-//! [`telemetry`] stands beside the users of the config. [`simulator`] is a WeChat for the demo and the tests, and uses
-//! nothing of ours, so that it can contradict us.
+//! [`telemetry`] stands beside the users of the config: `line.rs` is the form of a log line, `queue.rs` its way
+//! out. [`simulator`] is a WeChat for the demo and the tests, and uses nothing of ours, so that it can contradict us.
 //!
 //! # The journey of an authenticated request
 //!

@@ -19,10 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(55);
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// The waiting connections of one server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pool {
     waiting: RefCell<Vec<Waiting>>,
-    meter: Option<Meter>,
+    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -56,14 +56,14 @@ pub(super) struct Lease {
 
 /// Counts a connection as active while it lasts.
 #[derive(Debug)]
-struct Active(Option<Meter>);
+struct Active(Meter);
 
 impl Pool {
     /// An empty pool that counts its connections.
     pub(super) fn new(meter: Meter) -> Self {
         Self {
             waiting: RefCell::default(),
-            meter: Some(meter),
+            meter,
         }
     }
 
@@ -98,15 +98,11 @@ impl Pool {
 
 impl Lease {
     fn new(sender: SendRequest<SealedBody>, pool: &Rc<Pool>, is_reused: bool) -> Self {
-        let meter = pool.meter.clone();
-        if let Some(Meter { metrics, upstream }) = &meter {
-            metrics.upstream_connection_taken(*upstream);
-        }
         Self {
             sender,
             pool: Rc::clone(pool),
             is_reused,
-            _active: Active(meter),
+            _active: Active::new(pool.meter.clone()),
         }
     }
 
@@ -139,10 +135,16 @@ impl Lease {
     }
 }
 
+impl Active {
+    fn new(meter: Meter) -> Self {
+        meter.metrics.upstream_connection_taken(meter.upstream);
+        Self(meter)
+    }
+}
+
 impl Drop for Active {
     fn drop(&mut self) {
-        if let Some(Meter { metrics, upstream }) = &self.0 {
-            metrics.upstream_connection_returned(*upstream);
-        }
+        let Self(Meter { metrics, upstream }) = self;
+        metrics.upstream_connection_returned(*upstream);
     }
 }

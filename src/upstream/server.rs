@@ -75,11 +75,18 @@ impl Servers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Labels, Metrics};
+    use crate::upstream::pool::Meter;
 
     fn servers() -> Servers {
+        let metrics = Metrics::new(Labels::default(), 1).workers()[0].clone();
+        let meter = Meter {
+            metrics,
+            upstream: 0,
+        };
         let server = |port: u16| {
             let address = ServerAddress::new(format!("127.0.0.1:{port}").parse().unwrap());
-            Server::new(address, Pool::default())
+            Server::new(address, Pool::new(meter.clone()))
         };
         Servers {
             servers: vec![server(1), server(2), server(3)],
