@@ -28,6 +28,7 @@ use crate::endpoints::{check, check_method, logout};
 use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
+use crate::telemetry::AccessLog;
 use crate::upstream::{Outbound, Sealer, Upstreams, X_REQUEST_ID};
 use crate::wechat::Prover;
 use crate::wire::body::Inbound;
@@ -54,7 +55,6 @@ pub struct Shared {
 }
 
 /// One worker's gateway. It belongs to one thread.
-#[derive(Debug)]
 pub struct Gateway {
     shared: Shared,
     sealer: Sealer,
@@ -70,7 +70,11 @@ impl Gateway {
         let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
         let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
-        let ledger = Rc::new(Ledger { plan, metrics });
+        let ledger = Rc::new(Ledger {
+            plan,
+            metrics,
+            log: AccessLog::here(),
+        });
         Self {
             shared,
             sealer,

@@ -1,5 +1,6 @@
 //! The log: which lines are written, in which form, and where to. Knows nothing of what they tell.
 
+mod access;
 mod line;
 mod queue;
 
@@ -13,6 +14,9 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::plan::{LogFormat, LogPlan};
+pub use access::{AccessLog, Fields};
+
+use access::Outlet;
 use line::{JsonLine, TextFields};
 use queue::{Lines, Writing};
 
@@ -86,7 +90,7 @@ pub fn start(log: &LogPlan) -> Result<Guard, TelemetryError> {
 /// The level is none.
 pub fn subscriber<W>(log: &LogPlan, writer: W) -> Result<Dispatch, TelemetryError>
 where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
     let filter = match &log.level {
         Some(level) => parse_filter(level)?,
@@ -94,7 +98,8 @@ where
     };
     let filtered = tracing_subscriber::registry()
         .with(filter)
-        .with(discretion());
+        .with(discretion())
+        .with(Outlet::new(writer.clone(), log.format));
     let lines = fmt::layer().with_writer(writer).with_ansi(false);
     Ok(match log.format {
         LogFormat::Text => Dispatch::new(filtered.with(lines.fmt_fields(TextFields))),

@@ -52,11 +52,8 @@ impl Clock {
         reason = "the one place that reads the system's clocks"
     )]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         Self {
-            started_at: Timestamp(millis(since_epoch)),
+            started_at: Timestamp(millis(wall_time())),
             started: Instant::now(),
             turned: Arc::new(AtomicU64::new(0)),
         }
@@ -73,6 +70,19 @@ impl Clock {
     pub fn turn(&self, span: Duration) {
         self.turned.fetch_add(millis(span), Ordering::Relaxed);
     }
+}
+
+/// What the wall clock shows now, since the Unix epoch: for the log, whose readers have a wall clock too. Nothing expires
+/// by it.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the system's clocks"
+)]
+pub fn wall_time() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 fn millis(span: Duration) -> u64 {

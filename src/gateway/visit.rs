@@ -1,28 +1,28 @@
 //! What is known of one request at its end: the access line and the counts. Knows nothing of how it was answered.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::config::plan::Plan;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
+use crate::telemetry::AccessLog;
 use crate::upstream::X_REQUEST_ID;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 
 /// Where visits are written down: the names for the log, and one worker's counts. It belongs to one thread, so that a
 /// request does not touch a count of references that another core touches.
-#[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) plan: Arc<Plan>,
     pub(super) metrics: Arc<WorkerMetrics>,
+    pub(super) log: AccessLog,
 }
 
 /// One request, as the log and the metrics will see it: when it is dropped, it writes the access line and counts, so
@@ -44,7 +44,7 @@ pub(super) struct Visit {
     pub(super) is_whole: bool,
     upstream_took: Option<Duration>,
     asked: Option<(Method, Uri)>,
-    client: Option<IpAddr>,
+    client: Option<HeaderValue>,
     since: Instant,
     ledger: Rc<Ledger>,
 }
@@ -82,7 +82,7 @@ impl Visit {
             is_whole: false,
             upstream_took: None,
             asked,
-            client: peer.address(),
+            client: peer.as_header().cloned(),
             since: Instant::now(),
             ledger: Rc::clone(ledger),
         }
@@ -106,29 +106,39 @@ impl Visit {
     fn end(&self) {
         let took = self.since.elapsed();
         let status = self.status.unwrap_or_else(client_gone);
-        let Ledger { plan, metrics } = &*self.ledger;
+        let Ledger { plan, metrics, log } = &*self.ledger;
         metrics.request(self.route, status, took);
         let route = self.route.and_then(|index| plan.routes.get(index));
         let app = self.app.and_then(|index| plan.apps.get(index));
         let upstream = self.upstream.and_then(|index| plan.upstreams.get(index));
-        tracing::info!(
-            target: "wxgate::access",
-            request_id = self.request_id.as_str(),
-            client = self.client.map(tracing::field::display),
-            method = self.asked.as_ref().map(|(method, _)| method.as_str()),
-            path = self.asked.as_ref().map(|(_, uri)| uri.path()),
-            route = route.map(|route| route.label.as_str()),
-            app = app.map(|plan| plan.app.name.as_str()),
-            status = status.as_u16(),
-            upstream = upstream.map(|upstream| upstream.name.as_str()),
-            upstream_ms = self.upstream_took.map(millis),
-            duration_ms = millis(took),
-            bytes = self.bytes,
-            cut = (!self.is_whole).then_some(true),
-            refusal = self.refusal.as_ref().map(|refusal| refusal.code.as_str()),
-            reason = self.refusal.as_ref().map(|refusal| refusal.reason.as_ref()),
-            "request"
-        );
+        log.write("request", |line| {
+            line.text("request_id", self.request_id.as_str());
+            line.maybe(
+                "client",
+                self.client.as_ref().and_then(|client| client.to_str().ok()),
+            );
+            line.maybe(
+                "method",
+                self.asked.as_ref().map(|(method, _)| method.as_str()),
+            );
+            line.maybe("path", self.asked.as_ref().map(|(_, uri)| uri.path()));
+            line.maybe("route", route.map(|route| route.label.as_str()));
+            line.maybe("app", app.map(|plan| plan.app.name.as_str()));
+            line.number("status", status.as_u16().into());
+            line.maybe("upstream", upstream.map(|upstream| upstream.name.as_str()));
+            if let Some(took) = self.upstream_took {
+                line.millis("upstream_ms", took);
+            }
+            line.millis("duration_ms", took);
+            line.number("bytes", self.bytes);
+            if !self.is_whole {
+                line.flag("cut");
+            }
+            if let Some(refusal) = &self.refusal {
+                line.text("refusal", refusal.code.as_str());
+                line.text("reason", &refusal.reason);
+            }
+        });
     }
 }
 
@@ -141,9 +151,4 @@ impl Drop for Visit {
 /// What stands for the status of an answer that nobody waited for, as other servers have it.
 fn client_gone() -> StatusCode {
     StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
-}
-
-/// Milliseconds, to the microsecond.
-fn millis(span: Duration) -> f64 {
-    (span.as_secs_f64() * 1e6).round() / 1e3
 }

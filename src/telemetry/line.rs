@@ -1,8 +1,8 @@
 //! The form of one log line, in which no value can pass for something else. Knows nothing of levels and outputs.
 
-use std::fmt;
-use std::mem;
+use std::fmt::{self, Write as _};
 
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;
@@ -28,18 +28,9 @@ where
         let mut line = String::new();
         self.0
             .format_event(context, Writer::new(&mut line), event)?;
-        let mut rest = line.trim_end();
-        // Such a character stands only within a string, where `\u` and four digits mean it; none needs more.
-        while let Some(place) = rest.find(deceives) {
-            let (clean, tail) = rest.split_at(place);
-            let mut tail = tail.chars();
-            writer.write_str(clean)?;
-            if let Some(c) = tail.next() {
-                write!(writer, "\\u{:04x}", u32::from(c))?;
-            }
-            rest = tail.as_str();
-        }
-        writeln!(writer, "{rest}")
+        let mut tamed = String::with_capacity(line.len());
+        write_tamed(&mut tamed, line.trim_end());
+        writeln!(writer, "{tamed}")
     }
 }
 
@@ -47,28 +38,19 @@ where
 pub(super) struct TextFields;
 
 impl<'w> FormatFields<'w> for TextFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = TextLine {
-            writer,
-            is_empty: true,
-            result: Ok(()),
-        };
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = TextLine(String::new());
         fields.record(&mut line);
-        line.result
+        let TextLine(line) = line;
+        writer.write_str(line.strip_prefix(' ').unwrap_or(&line))
     }
 }
 
-struct TextLine<'w> {
-    writer: Writer<'w>,
-    is_empty: bool,
-    result: fmt::Result,
-}
+struct TextLine(String);
 
-impl Visit for TextLine<'_> {
+impl Visit for TextLine {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if self.result.is_ok() {
-            self.result = self.write_field(field.name(), value);
-        }
+        write_text_field(&mut self.0, field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
@@ -76,36 +58,63 @@ impl Visit for TextLine<'_> {
     }
 }
 
-impl TextLine<'_> {
-    fn write_field(&mut self, name: &str, value: &str) -> fmt::Result {
-        if !mem::take(&mut self.is_empty) {
-            self.writer.write_char(' ')?;
-        }
-        if name == "message" {
-            return self.write_escaped(value, deceives);
-        }
-        self.writer.write_str(name)?;
-        self.writer.write_char('=')?;
-        if is_one_word(value) {
-            return self.writer.write_str(value);
-        }
-        self.writer.write_char('"')?;
-        self.write_escaped(value, |c| deceives(c) || c == '"' || c == '\\')?;
-        self.writer.write_char('"')
+/// Writes `key=value` behind other fields, or the message as it is, of which fields come behind.
+pub(super) fn write_text_field(line: &mut String, name: &str, value: &str) {
+    if name == "message" {
+        write_escaped(line, value, deceives);
+        return;
     }
+    line.push(' ');
+    line.push_str(name);
+    line.push('=');
+    if is_one_word(value) {
+        line.push_str(value);
+        return;
+    }
+    line.push('"');
+    write_escaped(line, value, |c| deceives(c) || c == '"' || c == '\\');
+    line.push('"');
+}
 
-    fn write_escaped(&mut self, text: &str, is_escaped: fn(char) -> bool) -> fmt::Result {
-        if !text.contains(is_escaped) {
-            return self.writer.write_str(text);
+/// Writes a string of JSON that no terminal obeys.
+pub(super) fn write_json_text(line: &mut String, value: &str) {
+    let is_plain = |b: u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
+    if value.bytes().all(is_plain) {
+        line.push('"');
+        line.push_str(value);
+        line.push('"');
+    } else {
+        write_tamed(line, &Value::from(value).to_string());
+    }
+}
+
+/// Writes JSON with what it lets stand but a terminal would obey escaped as well. Such a character stands only within a
+/// string, where `\u` and four digits mean it; none needs more.
+fn write_tamed(line: &mut String, mut json: &str) {
+    while let Some(place) = json.find(deceives) {
+        let (clean, tail) = json.split_at(place);
+        let mut tail = tail.chars();
+        line.push_str(clean);
+        if let Some(c) = tail.next() {
+            // Nothing that is written into a string fails.
+            let _ = write!(line, "\\u{:04x}", u32::from(c));
         }
-        for c in text.chars() {
-            if is_escaped(c) {
-                write!(self.writer, "{}", c.escape_default())?;
-            } else {
-                self.writer.write_char(c)?;
-            }
+        json = tail.as_str();
+    }
+    line.push_str(json);
+}
+
+fn write_escaped(line: &mut String, text: &str, is_escaped: fn(char) -> bool) {
+    if !text.contains(is_escaped) {
+        line.push_str(text);
+        return;
+    }
+    for c in text.chars() {
+        if is_escaped(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
         }
-        Ok(())
     }
 }
 

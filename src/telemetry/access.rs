@@ -1,0 +1,263 @@
+//! The access log: lines that come with every request, in the form of all others, but written out by their worker itself,
+//! because the way of the rare ones would cost more than all else that a request does. Knows nothing of what they tell.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tracing::{Level, Subscriber, dispatcher};
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::line;
+use crate::config::plan::LogFormat;
+use crate::domain::clock::wall_time;
+
+/// What a line takes at once, in bytes; most are shorter.
+const USUAL_LINE: usize = 512;
+
+/// One thread's access log. It writes to the log that the thread had when this was made.
+pub struct AccessLog {
+    outlet: Option<Outlet>,
+    line: RefCell<String>,
+    second: RefCell<Second>,
+}
+
+/// Where lines go, and in which form. It stands among the layers of the log to be found there, and does nothing.
+#[derive(Clone)]
+pub(super) struct Outlet {
+    write: Arc<dyn Fn(&[u8]) + Send + Sync>,
+    format: LogFormat,
+}
+
+impl<S: Subscriber> Layer<S> for Outlet {}
+
+impl Outlet {
+    pub(super) fn new<W>(writer: W, format: LogFormat) -> Self
+    where
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
+        let write = move |line: &[u8]| {
+            // There is nowhere left to say that the log cannot be written.
+            let _ = writer.make_writer().write_all(line);
+        };
+        let write = Arc::new(write);
+        Self { write, format }
+    }
+}
+
+impl AccessLog {
+    /// The access log of this thread's log; without one it writes nothing.
+    #[must_use]
+    pub fn here() -> Self {
+        let find = |dispatch: &tracing::Dispatch| dispatch.downcast_ref::<Outlet>().cloned();
+        Self {
+            outlet: dispatcher::get_default(find),
+            line: RefCell::new(String::with_capacity(USUAL_LINE)),
+            second: RefCell::default(),
+        }
+    }
+
+    /// Writes one line with the fields that `tell` gives it, unless the level leaves it out.
+    pub fn write(&self, message: &str, tell: impl FnOnce(&mut Fields<'_>)) {
+        let Some(outlet) = &self.outlet else { return };
+        if !tracing::enabled!(target: "wxgate::access", Level::INFO) {
+            return;
+        }
+        let mut line = self.line.borrow_mut();
+        line.clear();
+        let mut fields = Fields {
+            line: &mut line,
+            format: outlet.format,
+        };
+        fields.begin(&mut self.second.borrow_mut());
+        fields.text("message", message);
+        tell(&mut fields);
+        fields.end();
+        (outlet.write)(line.as_bytes());
+    }
+}
+
+/// The fields of a line that is being written.
+pub struct Fields<'a> {
+    line: &'a mut String,
+    format: LogFormat,
+}
+
+impl Fields<'_> {
+    /// A text, which may come from anybody.
+    pub fn text(&mut self, name: &str, value: &str) {
+        match self.format {
+            LogFormat::Text => line::write_text_field(self.line, name, value),
+            LogFormat::Json => {
+                self.name(name);
+                line::write_json_text(self.line, value);
+            }
+        }
+    }
+
+    /// A text, if there is one.
+    pub fn maybe(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, name: &str, value: u64) {
+        self.name(name);
+        self.line.push_str(itoa::Buffer::new().format(value));
+    }
+
+    /// Milliseconds, to the microsecond.
+    pub fn millis(&mut self, name: &str, span: Duration) {
+        self.name(name);
+        let micros = (span.as_nanos() + 500) / 1000;
+        let (whole, mut part) = (micros / 1000, micros % 1000);
+        let mut digits = 3;
+        while digits > 1 && part % 10 == 0 {
+            part /= 10;
+            digits -= 1;
+        }
+        self.line.push_str(itoa::Buffer::new().format(whole));
+        self.line.push('.');
+        write_padded(self.line, u64::try_from(part).unwrap_or_default(), digits);
+    }
+
+    /// That something is so.
+    pub fn flag(&mut self, name: &str) {
+        self.name(name);
+        self.line.push_str("true");
+    }
+
+    fn begin(&mut self, second: &mut Second) {
+        match self.format {
+            LogFormat::Text => {
+                second.write_now(self.line);
+                self.line.push_str("  INFO wxgate::access: ");
+            }
+            LogFormat::Json => {
+                self.line.push_str("{\"timestamp\":\"");
+                second.write_now(self.line);
+                self.line.push_str("\",\"level\":\"INFO\"");
+            }
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        match self.format {
+            LogFormat::Text => {
+                self.line.push(' ');
+                self.line.push_str(name);
+                self.line.push('=');
+            }
+            LogFormat::Json => {
+                self.line.push_str(",\"");
+                self.line.push_str(name);
+                self.line.push_str("\":");
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.line.push_str(match self.format {
+            LogFormat::Text => "\n",
+            LogFormat::Json => ",\"target\":\"wxgate::access\"}\n",
+        });
+    }
+}
+
+/// A second of the wall clock and how it is written: most lines fall into that of the one before.
+#[derive(Default)]
+struct Second {
+    since_epoch: u64,
+    text: String,
+}
+
+impl Second {
+    /// Writes the time as RFC 3339 has it, in UTC, to the microsecond.
+    fn write_now(&mut self, line: &mut String) {
+        let now = wall_time();
+        if now.as_secs() != self.since_epoch || self.text.is_empty() {
+            self.turn(now.as_secs());
+        }
+        line.push_str(&self.text);
+        write_padded(line, now.subsec_micros().into(), 6);
+        line.push('Z');
+    }
+
+    fn turn(&mut self, since_epoch: u64) {
+        let seconds = i64::try_from(since_epoch).unwrap_or_default();
+        let time = OffsetDateTime::from_unix_timestamp(seconds);
+        let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+        let (hour, minute, second) = time.to_hms();
+        self.since_epoch = since_epoch;
+        self.text.clear();
+        // Nothing that is written into a string fails.
+        let _ = write!(
+            self.text,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}."
+        );
+    }
+}
+
+/// Writes a number with zeros before it.
+fn write_padded(line: &mut String, number: u64, digits: usize) {
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(number);
+    line.extend(std::iter::repeat_n('0', digits.saturating_sub(text.len())));
+    line.push_str(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time_of(since_epoch: u64) -> String {
+        let mut second = Second::default();
+        second.turn(since_epoch);
+        second.text
+    }
+
+    fn millis(span: Duration) -> String {
+        let mut line = String::new();
+        let format = LogFormat::Text;
+        let line_of = &mut line;
+        Fields {
+            line: line_of,
+            format,
+        }
+        .millis("t", span);
+        line
+    }
+
+    #[test]
+    fn the_time_is_that_of_utc() {
+        assert_eq!(time_of(0), "1970-01-01T00:00:00.");
+        assert_eq!(time_of(951_782_400), "2000-02-29T00:00:00.");
+        assert_eq!(time_of(1_795_511_999), "2026-11-24T09:19:59.");
+    }
+
+    #[test]
+    fn milliseconds_are_told_to_the_microsecond() {
+        assert_eq!(millis(Duration::ZERO), " t=0.0");
+        assert_eq!(millis(Duration::from_nanos(1_234_500)), " t=1.235");
+        assert_eq!(millis(Duration::from_micros(12_050)), " t=12.05");
+        assert_eq!(millis(Duration::from_micros(7)), " t=0.007");
+        assert_eq!(millis(Duration::from_secs(3)), " t=3000.0");
+    }
+
+    #[test]
+    fn without_a_log_nothing_is_written() {
+        let log = AccessLog {
+            outlet: None,
+            line: RefCell::default(),
+            second: RefCell::default(),
+        };
+        log.write("request", |_| panic!("nobody asked for it"));
+    }
+}
