@@ -124,7 +124,7 @@ fn sent_on(
         line(&mut told, "upstream", &text);
     }
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
-    told.push_str(&forwarded(plan, head, path, identity.as_ref())?);
+    told.push_str(&forwarded(plan, head, path, identity.as_ref()));
     Ok(told)
 }
 
@@ -133,7 +133,7 @@ fn forwarded(
     head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
-) -> Result<String, Refusal> {
+) -> String {
     let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
     let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]);
     let body = Inbound::Whole(Bytes::new());
@@ -146,14 +146,11 @@ fn forwarded(
         request_id: &request_id,
         identity,
     };
-    let request = sealer.seal(outbound)?;
-    let (method, uri, headers) = request.shown();
-    let mut told = format!("forwarded {method} {uri} HTTP/1.1\n");
-    for (name, value) in headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        let _ = writeln!(told, "          {name}: {value}");
-    }
-    Ok(told)
+    let shown = sealer.seal(outbound).shown();
+    format!(
+        "forwarded {}\n",
+        shown.trim_end().replace('\n', "\n          ")
+    )
 }
 
 fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {

@@ -158,7 +158,7 @@ impl Gateway {
             request_id: &visit.request_id,
             identity: session.as_ref().map(|session| &session.identity),
         });
-        let sending = self.upstreams.send(upstream, sealed?);
+        let sending = self.upstreams.send(upstream, sealed);
         let answer = visit.time_upstream(sending).await?;
         Ok(answer.map(AnswerBody::upstream))
     }

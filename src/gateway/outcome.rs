@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::visit::Visit;
-use crate::upstream::{self, X_REQUEST_ID};
+use crate::upstream::{self, SendError, X_REQUEST_ID};
 use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
 
@@ -57,12 +57,12 @@ impl OutcomeBody {
 
 impl Body for OutcomeBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = SendError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         let polled = match &mut self.body {
             AnswerBody::Own(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             AnswerBody::Upstream(body) => Pin::new(body).poll_frame(cx),

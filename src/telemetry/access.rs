@@ -26,10 +26,12 @@ pub struct AccessLog {
     second: RefCell<Second>,
 }
 
+type Write = dyn Fn(&[u8]) + Send + Sync;
+
 /// Where lines go, and in which form. It stands among the layers of the log to be found there, and does nothing.
 #[derive(Clone)]
 pub(super) struct Outlet {
-    write: Arc<dyn Fn(&[u8]) + Send + Sync>,
+    write: Arc<Write>,
     format: LogFormat,
 }
 
@@ -44,8 +46,10 @@ impl Outlet {
             // There is nowhere left to say that the log cannot be written.
             let _ = writer.make_writer().write_all(line);
         };
-        let write = Arc::new(write);
-        Self { write, format }
+        Self {
+            write: Arc::new(write),
+            format,
+        }
     }
 }
 

@@ -1,84 +1,102 @@
 //! A backend's answer on its way to the client. Knows nothing of what it says.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
-use super::body::{FlowState, poll_data};
-use super::pool::Lease;
-use super::send::Answered;
-use crate::wire::headers::ManagedNames;
+use super::error::SendError;
+use super::exchange::Exchange;
+use super::reply::{Framing, Reply};
 
 /// An answer's body. At its end the connection goes back to its pool; dropped before, the connection ends.
 #[derive(Debug)]
 pub struct AnswerBody {
-    incoming: Incoming,
-    lease: Option<Lease>,
+    exchange: Option<Box<Exchange>>,
+    framing: Framing,
+    keeps_alive: bool,
+    /// Why it broke off, while what came before is on its way out.
+    broken: Option<SendError>,
 }
 
 impl AnswerBody {
-    fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self {
-            incoming,
-            lease: Some(lease),
-        };
-        body.give_back_at_end();
-        body
-    }
-
-    fn give_back_at_end(&mut self) {
-        if self.incoming.is_end_stream() {
-            self.lease.take().into_iter().for_each(Lease::give_back);
+    fn end(&mut self) {
+        if let Some(exchange) = self.exchange.take() {
+            exchange.end(self.keeps_alive);
         }
     }
 }
 
-/// Takes off an answer what is not for the client. One that came before the request's body was whole ends the client's
-/// connection: what is left of that body would stand where the next request is looked for.
-pub(super) fn open(answered: Answered, hidden: &ManagedNames) -> Response<AnswerBody> {
-    let Answered {
-        answer,
-        lease,
-        flow,
-    } = answered;
-    let is_early = flow.is_some_and(|flow| flow.state() != FlowState::Done);
-    let mut answer = answer.map(|incoming| AnswerBody::new(incoming, lease));
-    let headers = answer.headers_mut();
-    hidden.strip(headers);
+/// Makes an answer of a reply. One that came before the request's body was whole ends the client's connection: what is
+/// left of that body would stand where the next request is looked for.
+pub(super) fn open(reply: Reply, exchange: Box<Exchange>) -> Response<AnswerBody> {
+    let is_early = !exchange.request.is_taken();
+    let Reply {
+        status,
+        headers,
+        body,
+        keeps_alive,
+    } = reply;
+    let mut answer = Response::new(AnswerBody {
+        exchange: Some(exchange),
+        framing: body,
+        keeps_alive,
+        broken: None,
+    });
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
     if is_early {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(CONNECTION, close);
+    }
+    if body.is_done() {
+        answer.body_mut().end();
     }
     answer
 }
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = SendError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = poll_data(Pin::new(&mut self.incoming), cx);
-        match &polled {
-            Poll::Ready(None) => self.lease.take().into_iter().for_each(Lease::give_back),
-            Poll::Ready(Some(Ok(_))) => self.give_back_at_end(),
-            Poll::Ready(Some(Err(_))) => drop(self.lease.take()),
-            Poll::Pending => {}
+    ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
+        let Self {
+            exchange, framing, ..
+        } = &mut *self;
+        let Some(open) = exchange else {
+            return Poll::Ready(self.broken.take().map(Err));
+        };
+        let polled = match ready!(open.poll_body(framing, cx)) {
+            Some(Err(error)) => {
+                // Told at once, it would take along what the client has not got yet.
+                self.exchange = None;
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(Ok(data)) => Some(Ok(data)),
+            None => None,
+        };
+        if polled.is_none() || self.framing.is_done() {
+            self.end();
         }
-        polled.map(|data| data.map(|data| data.map(Frame::data)))
+        Poll::Ready(polled.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.exchange.is_none() && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match self.framing.left() {
+            Some(left) => SizeHint::with_exact(left),
+            None => SizeHint::default(),
+        }
     }
 }

@@ -1,12 +1,10 @@
 //! A request's body on its way to a backend: bounded, streamed, without trailers. Knows nothing of what it says.
 
-use std::cell::Cell;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
@@ -14,166 +12,132 @@ use crate::wire::body::Inbound;
 
 /// A body as a sealed request carries it.
 #[derive(Debug)]
-pub(super) struct SealedBody(Source);
-
-#[derive(Debug)]
-enum Source {
+pub(super) enum SealedBody {
+    /// None, or nothing more of it.
     Empty,
-    Whole(Option<Bytes>),
-    Streaming {
-        body: Incoming,
-        left: u64,
-        flow: Rc<Flow>,
-    },
+    /// All of it.
+    Whole(Bytes),
+    /// What the client's connection brings.
+    Streaming(Box<Flow>),
+    /// It ended before its end, and will never look whole.
+    Cut(BodyCut),
 }
 
-/// How a streaming body is getting on, for who waits for the answer to it.
+/// A body that streams, and how it is getting on.
 #[derive(Debug)]
 pub(super) struct Flow {
-    state: Cell<FlowState>,
-    moved_at: Cell<Instant>,
-    /// How many bytes the body may have.
-    pub(super) limit: u64,
+    incoming: Incoming,
+    left: u64,
+    limit: u64,
+    is_awaited: bool,
+    moved_at: Instant,
 }
 
-/// Where a streaming body stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FlowState {
-    /// It is the backend's turn to take more.
-    Offered,
-    /// It is the client's turn to send more.
-    Awaited,
-    /// The client sent more than it may.
-    TooLarge,
+/// Why a body ended before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyCut {
+    /// The client sent more bytes than this.
+    #[error("the body is over {0} bytes")]
+    TooLarge(u64),
     /// The client broke off.
+    #[error("the client's body broke off")]
     Broken,
-    /// All of it was taken.
-    Done,
 }
-
-/// Why a body ended before its end; the flow has the details.
-#[derive(Debug, thiserror::Error)]
-#[error("the client's body cannot be sent on")]
-pub(super) struct BodyCut;
 
 impl SealedBody {
     pub(super) fn new(body: Inbound) -> Self {
-        Self(match body {
-            Inbound::Whole(bytes) if bytes.is_empty() => Source::Empty,
-            Inbound::Whole(bytes) => Source::Whole(Some(bytes)),
-            Inbound::Streaming { body, .. } if body.is_end_stream() => Source::Empty,
-            Inbound::Streaming { body, limit } => {
-                let state = Cell::new(FlowState::Offered);
-                let flow = Flow {
-                    state,
-                    moved_at: Cell::new(Instant::now()),
-                    limit,
-                };
-                Source::Streaming {
-                    body,
-                    left: limit,
-                    flow: Rc::new(flow),
-                }
-            }
-        })
-    }
-
-    pub(super) const fn empty() -> Self {
-        Self(Source::Empty)
+        match body {
+            Inbound::Whole(bytes) if bytes.is_empty() => Self::Empty,
+            Inbound::Whole(bytes) => Self::Whole(bytes),
+            Inbound::Streaming { body, .. } if body.is_end_stream() => Self::Empty,
+            Inbound::Streaming { body, limit } => Self::Streaming(Box::new(Flow {
+                incoming: body,
+                left: limit,
+                limit,
+                is_awaited: false,
+                moved_at: Instant::now(),
+            })),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self.0, Source::Empty)
+        matches!(self, Self::Empty)
     }
 
-    /// How it is getting on, if it is still on its way.
-    pub(super) fn flow(&self) -> Option<Rc<Flow>> {
-        match &self.0 {
-            Source::Streaming { flow, .. } => Some(Rc::clone(flow)),
-            Source::Empty | Source::Whole(_) => None,
+    /// How many bytes it has; none if nobody knows before its end.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Whole(bytes) => Some(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+            Self::Streaming(flow) => flow.incoming.size_hint().exact(),
+            Self::Cut(_) => None,
+        }
+    }
+
+    /// The next piece; after the last one it is empty.
+    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, BodyCut>> {
+        match self {
+            Self::Empty => Poll::Ready(Ok(Bytes::new())),
+            Self::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Ok(bytes))
+            }
+            Self::Streaming(flow) => {
+                let piece = ready!(flow.poll_piece(cx));
+                match &piece {
+                    Ok(piece) if !piece.is_empty() && !flow.incoming.is_end_stream() => {}
+                    Ok(_) => *self = Self::Empty,
+                    Err(cut) => *self = Self::Cut(*cut),
+                }
+                Poll::Ready(piece)
+            }
+            Self::Cut(cut) => Poll::Ready(Err(*cut)),
+        }
+    }
+
+    /// If it is the client's turn to send more of it: since when.
+    pub(super) fn awaited_since(&self) -> Option<Instant> {
+        match self {
+            Self::Streaming(flow) => flow.is_awaited.then_some(flow.moved_at),
+            Self::Empty | Self::Whole(_) | Self::Cut(_) => None,
         }
     }
 }
 
 impl Flow {
-    pub(super) fn state(&self) -> FlowState {
-        self.state.get()
-    }
-
-    /// When it last went on.
-    pub(super) fn moved_at(&self) -> Instant {
-        self.moved_at.get()
-    }
-
-    fn enter(&self, state: FlowState) {
-        self.state.set(state);
-        self.moved_at.set(Instant::now());
-    }
-
-    fn await_client(&self) {
-        if self.state.get() == FlowState::Offered {
-            self.enter(FlowState::Awaited);
-        }
-    }
-}
-
-impl Body for SealedBody {
-    type Data = Bytes;
-    type Error = BodyCut;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
-        match &mut self.0 {
-            Source::Empty => Poll::Ready(None),
-            Source::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Streaming { body, left, flow } => {
-                let data = match poll_data(Pin::new(body), cx) {
-                    Poll::Ready(data) => data,
-                    Poll::Pending => {
-                        flow.await_client();
-                        return Poll::Pending;
-                    }
-                };
-                let is_done = data.is_none() || body.is_end_stream();
-                flow.enter(if is_done {
-                    FlowState::Done
-                } else {
-                    FlowState::Offered
-                });
-                Poll::Ready(data.map(|data| take(data, left, flow)))
+    /// The next piece, or an empty one at the end.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, BodyCut>> {
+        loop {
+            let Poll::Ready(piece) = poll_data(&mut self.incoming, cx) else {
+                if !self.is_awaited {
+                    self.enter(true);
+                }
+                return Poll::Pending;
+            };
+            self.enter(false);
+            let piece = piece.transpose().map_err(|_| BodyCut::Broken)?;
+            let is_last = piece.is_none();
+            let piece = piece.unwrap_or_default();
+            let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            let left = self.left.checked_sub(length);
+            self.left = left.ok_or(BodyCut::TooLarge(self.limit))?;
+            if is_last || !piece.is_empty() {
+                return Poll::Ready(Ok(piece));
             }
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Source::Empty => true,
-            Source::Whole(bytes) => bytes.is_none(),
-            Source::Streaming { body, .. } => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Source::Empty => SizeHint::with_exact(0),
-            Source::Whole(bytes) => {
-                let length = bytes.as_ref().map_or(0, Bytes::len);
-                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
-            }
-            Source::Streaming { body, .. } => body.size_hint(),
-        }
+    fn enter(&mut self, is_awaited: bool) {
+        self.is_awaited = is_awaited;
+        self.moved_at = Instant::now();
     }
 }
 
 /// The next piece of data; trailers, which could pass for headers, are dropped.
-pub(super) fn poll_data(
-    mut body: Pin<&mut Incoming>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<hyper::Result<Bytes>>> {
+fn poll_data(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
     loop {
-        match ready!(body.as_mut().poll_frame(cx)) {
+        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
             None => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             Some(Ok(frame)) => {
@@ -183,17 +147,4 @@ pub(super) fn poll_data(
             }
         }
     }
-}
-
-fn take(data: hyper::Result<Bytes>, left: &mut u64, flow: &Flow) -> Result<Frame<Bytes>, BodyCut> {
-    let cut = |state| {
-        flow.enter(state);
-        BodyCut
-    };
-    let data = data.map_err(|_| cut(FlowState::Broken))?;
-    let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-    *left = left
-        .checked_sub(length)
-        .ok_or_else(|| cut(FlowState::TooLarge))?;
-    Ok(Frame::data(data))
 }

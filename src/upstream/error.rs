@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::body::BodyCut;
 use crate::domain::refusal::RefusalCode;
 use crate::metrics::UpstreamOutcome;
 use crate::wire::body::too_large;
@@ -19,7 +20,33 @@ pub enum ConnectError {
     Timeout(Duration),
 }
 
-/// Why a request got no answer.
+/// Why an answer cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The connection ended in the middle of it.
+    #[error("the connection ended")]
+    Ended,
+    /// The connection broke.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Its head is none of HTTP/1.
+    #[error("it is not HTTP")]
+    NotHttp(#[source] httparse::Error),
+    /// Its head is longer than any should be.
+    #[error("its head is too large")]
+    HeadTooLarge,
+    /// A header that HTTP does not allow.
+    #[error("it has a header that is none")]
+    Header,
+    /// Where its body ends is told in two ways, or in none that is understood.
+    #[error("the length of its body cannot be known")]
+    Framing,
+    /// A chunk without a size, without its end, or with too much beside it.
+    #[error("a chunk of the body cannot be read")]
+    Chunk,
+}
+
+/// Why a request got no answer, or not all of it.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The upstream has no server.
@@ -33,21 +60,21 @@ pub enum SendError {
         /// What it said.
         source: ConnectError,
     },
+    /// The server had closed the connection before anything was sent.
+    #[error("the backend closed the connection before the request")]
+    Unsent,
     /// The connection broke, or what came is not HTTP.
     #[error("the backend's answer broke off")]
-    Failed(#[source] hyper::Error),
+    Failed(#[from] Broken),
     /// It wants to speak another protocol, which nobody asked for.
     #[error("the backend answered with an upgrade that nobody asked for")]
     Upgrade,
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// The client's body has more bytes than this.
-    #[error("the body is over {0} bytes")]
-    BodyTooLarge(u64),
-    /// The client's body broke off.
-    #[error("the client's body broke off")]
-    BodyBroken,
+    /// The client's body broke off, or is too large.
+    #[error(transparent)]
+    Body(#[from] BodyCut),
     /// The client sent nothing more of its body for this time.
     #[error("the client's body did not go on for {0:?}")]
     BodyStalled(Duration),
@@ -74,11 +101,9 @@ impl SendError {
     pub fn outcome(&self) -> UpstreamOutcome {
         match self {
             Self::NoServer | Self::Unreachable { .. } => UpstreamOutcome::Unreachable,
-            Self::Failed(_) | Self::Upgrade => UpstreamOutcome::Failed,
+            Self::Unsent | Self::Failed(_) | Self::Upgrade => UpstreamOutcome::Failed,
             Self::Timeout(_) => UpstreamOutcome::Timeout,
-            Self::BodyTooLarge(_) | Self::BodyBroken | Self::BodyStalled(_) => {
-                UpstreamOutcome::Aborted
-            }
+            Self::Body(_) | Self::BodyStalled(_) => UpstreamOutcome::Aborted,
         }
     }
 }
@@ -88,10 +113,12 @@ impl From<SendError> for Refusal {
         let code = match &error {
             SendError::Unreachable { source, .. } if source.is_ours() => RefusalCode::Overloaded,
             SendError::NoServer | SendError::Unreachable { .. } => RefusalCode::UpstreamUnreachable,
-            SendError::Failed(_) | SendError::Upgrade => RefusalCode::UpstreamFailed,
+            SendError::Unsent | SendError::Failed(_) | SendError::Upgrade => {
+                RefusalCode::UpstreamFailed
+            }
             SendError::Timeout(_) => RefusalCode::UpstreamTimeout,
-            SendError::BodyTooLarge(limit) => return too_large(*limit),
-            SendError::BodyBroken | SendError::BodyStalled(_) => RefusalCode::BadRequest,
+            SendError::Body(BodyCut::TooLarge(limit)) => return too_large(*limit),
+            SendError::Body(BodyCut::Broken) | SendError::BodyStalled(_) => RefusalCode::BadRequest,
         };
         Self::because(code, &error)
     }

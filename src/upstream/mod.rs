@@ -2,13 +2,16 @@
 
 mod answer;
 mod body;
+mod chunks;
 mod connection;
 mod error;
+mod exchange;
 mod pool;
+mod reply;
+mod request;
 mod seal;
 mod send;
 mod server;
-mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +24,7 @@ use crate::wire::headers::ManagedNames;
 
 pub use answer::AnswerBody;
 pub use error::SendError;
-pub use seal::{Outbound, Sealed, Sealer, Unsealable, X_REQUEST_ID};
+pub use seal::{Outbound, Sealed, Sealer, X_REQUEST_ID};
 
 use send::Upstream;
 
@@ -62,7 +65,6 @@ impl Upstreams {
         sealed: Sealed,
     ) -> Result<Response<AnswerBody>, SendError> {
         let upstream = self.upstreams.get(index).ok_or(SendError::NoServer)?;
-        let answered = upstream.send(sealed).await?;
-        Ok(answer::open(answered, &self.hidden))
+        upstream.send(sealed, &self.hidden).await
     }
 }

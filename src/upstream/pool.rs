@@ -1,33 +1,35 @@
 //! Connections to one server that wait for their next request. They belong to one worker: taking one is a pop.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::client::conn::http1::SendRequest;
-use tokio::time::{Instant, timeout};
+use bytes::BytesMut;
+use tokio::time::{Instant, sleep};
 
-use super::body::SealedBody;
+use super::connection::Connection;
 use crate::metrics::{UpstreamOutcome, WorkerMetrics};
 
 /// How many connections wait at most.
 const MOST: usize = 256;
 /// How long one waits at most: shorter than the usual patience of servers, who end it at their end.
 const PATIENCE: Duration = Duration::from_secs(55);
-/// How long a connection may take to be ready again after an answer.
-const SETTLE: Duration = Duration::from_secs(5);
+/// How often those that the server has closed are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// The waiting connections of one server.
 #[derive(Debug)]
 pub(super) struct Pool {
     waiting: RefCell<Vec<Waiting>>,
+    /// Whether a task sweeps it.
+    is_swept: Cell<bool>,
     meter: Meter,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    sender: SendRequest<SealedBody>,
+    connection: Connection,
     since: Instant,
 }
 
@@ -48,7 +50,7 @@ impl Meter {
 /// A connection that is in use, and where it came from.
 #[derive(Debug)]
 pub(super) struct Lease {
-    sender: SendRequest<SealedBody>,
+    pub(super) connection: Connection,
     pool: Rc<Pool>,
     is_reused: bool,
     _active: Active,
@@ -63,43 +65,66 @@ impl Pool {
     pub(super) fn new(meter: Meter) -> Self {
         Self {
             waiting: RefCell::default(),
+            is_swept: Cell::new(false),
             meter,
         }
     }
 
-    /// Takes the connection that waited least, if one is still good.
-    pub(super) fn take(self: &Rc<Self>) -> Option<Lease> {
+    /// Takes the connection that waited least, if one is still good at `now`.
+    pub(super) fn take(self: &Rc<Self>, now: Instant) -> Option<Lease> {
         loop {
-            let Waiting { sender, since } = self.waiting.borrow_mut().pop()?;
-            if sender.is_ready() && since.elapsed() < PATIENCE {
-                return Some(Lease::new(sender, self, true));
+            let waiting = self.waiting.borrow_mut().pop()?;
+            if waiting.is_good(now) {
+                return Some(Lease::new(waiting.connection, self, true));
             }
         }
     }
 
     /// Takes a connection that was just made.
-    pub(super) fn lease(self: &Rc<Self>, sender: SendRequest<SealedBody>) -> Lease {
-        Lease::new(sender, self, false)
+    pub(super) fn lease(self: &Rc<Self>, connection: Connection) -> Lease {
+        Lease::new(connection, self, false)
     }
 
-    fn put(&self, sender: SendRequest<SealedBody>) {
+    fn put(self: &Rc<Self>, mut connection: Connection) {
+        connection.buffer = BytesMut::new();
         let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() >= MOST {
+            // The one that waited longest.
+            waiting.remove(0);
+        }
+        let since = Instant::now();
+        waiting.push(Waiting { connection, since });
+        if !self.is_swept.replace(true) {
+            tokio::task::spawn_local(sweep(Rc::downgrade(self)));
+        }
+    }
+}
+
+/// Ends what waits too long or was closed, for as long as anything waits.
+async fn sweep(pool: Weak<Pool>) {
+    loop {
+        sleep(SWEEP_EVERY).await;
+        let Some(pool) = pool.upgrade() else { return };
         let now = Instant::now();
-        // The oldest stand first.
-        let expired = waiting
-            .iter()
-            .take_while(|one| now - one.since >= PATIENCE)
-            .count();
-        let surplus = (waiting.len() + 1).saturating_sub(MOST);
-        waiting.drain(..expired.max(surplus));
-        waiting.push(Waiting { sender, since: now });
+        let mut waiting = pool.waiting.borrow_mut();
+        waiting.retain(|one| one.is_good(now));
+        if waiting.is_empty() {
+            pool.is_swept.set(false);
+            return;
+        }
+    }
+}
+
+impl Waiting {
+    fn is_good(&self, now: Instant) -> bool {
+        now - self.since < PATIENCE && self.connection.is_quiet()
     }
 }
 
 impl Lease {
-    fn new(sender: SendRequest<SealedBody>, pool: &Rc<Pool>, is_reused: bool) -> Self {
+    fn new(connection: Connection, pool: &Rc<Pool>, is_reused: bool) -> Self {
         Self {
-            sender,
+            connection,
             pool: Rc::clone(pool),
             is_reused,
             _active: Active::new(pool.meter.clone()),
@@ -111,27 +136,9 @@ impl Lease {
         self.is_reused
     }
 
-    /// Whether the server has closed it.
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    /// The connection itself.
-    pub(super) fn sender(&mut self) -> &mut SendRequest<SealedBody> {
-        &mut self.sender
-    }
-
-    /// Gives it back after the last byte of an answer, once the connection is ready for the next request.
-    pub(super) fn give_back(mut self) {
-        if self.sender.is_ready() {
-            self.pool.put(self.sender);
-        } else if !self.sender.is_closed() {
-            tokio::task::spawn_local(async move {
-                if let Ok(Ok(())) = timeout(SETTLE, self.sender.ready()).await {
-                    self.pool.put(self.sender);
-                }
-            });
-        }
+    /// Gives it back after the last byte of an answer.
+    pub(super) fn give_back(self) {
+        self.pool.put(self.connection);
     }
 }
 

@@ -1,11 +1,9 @@
 //! Sealing: the one way to make a request that goes to a backend. Strip always, inject last.
 
 use bytes::Bytes;
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
-use http_body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::SealedBody;
 use crate::config::plan::{IdentityHeader, IdentityPlan};
@@ -15,7 +13,6 @@ use crate::domain::peer::Peer;
 use crate::domain::token::TokenPlace;
 use crate::wire::body::Inbound;
 use crate::wire::headers::ManagedNames;
-use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
 
@@ -25,6 +22,10 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 /// Under which header the client, the backend and the log find one request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How a body of unknown length is sent.
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
+/// What a head takes at once, in bytes; most are shorter.
+const USUAL_HEAD: usize = 1024;
 /// Under which names backends look for an identity, wxgate's own and those of WeChat CloudRun.
 const USUAL_NAMES: [&str; 11] = [
     "x-openid",
@@ -43,26 +44,11 @@ const USUAL_NAMES: [&str; 11] = [
 /// A request that is clean: no name of ours in it but what we put there.
 #[derive(Debug)]
 pub struct Sealed {
-    head: Head,
+    /// The request line and the headers, as they are sent.
+    head: Bytes,
+    is_idempotent: bool,
+    is_to_head: bool,
     body: SealedBody,
-}
-
-#[derive(Clone, Debug)]
-struct Head {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-}
-
-/// A path and query that cannot be written as a request target.
-#[derive(Debug, thiserror::Error)]
-#[error("the target cannot be sent on")]
-pub struct Unsealable;
-
-impl From<Unsealable> for Refusal {
-    fn from(error: Unsealable) -> Self {
-        Self::bad_request(error.to_string())
-    }
 }
 
 /// What is to be sent, and on whose behalf.
@@ -115,63 +101,64 @@ impl Sealer {
     }
 
     /// Makes the request that goes to a backend.
-    ///
-    /// # Errors
-    ///
-    /// The target cannot be written, which no target that was parsed should come to.
-    pub fn seal(&self, outbound: Outbound<'_>) -> Result<Sealed, Unsealable> {
+    #[must_use]
+    pub fn seal(&self, outbound: Outbound<'_>) -> Sealed {
         let Outbound {
-            head,
+            mut head,
             path,
             body,
             peer,
             request_id,
             identity,
         } = outbound;
-        let Parts {
-            method,
-            uri,
-            mut headers,
-            ..
-        } = head;
-        let uri = self.target(&uri, path).ok_or(Unsealable)?;
-        let forwarded = Forwarded::of(&headers, peer);
-        self.from_clients.strip(&mut headers);
-        strip_headers(&self.tokens, &mut headers);
-        forwarded.inject(&mut headers);
-        headers.insert(X_REQUEST_ID, request_id.as_header().clone());
+        strip_headers(&self.tokens, &mut head.headers);
+        let body = SealedBody::new(body);
+        let mut text = Vec::with_capacity(USUAL_HEAD);
+        self.write_request_line(&head, path, &mut text);
+        self.write_passing(&head.headers, &mut text);
+        write_framing(&head.headers, &body, &mut text);
+        write_forwarded(&head.headers, peer, &mut text);
+        write_header(&X_REQUEST_ID, request_id.as_header(), &mut text);
         if let Some(identity) = identity {
-            self.inject(identity, &mut headers);
+            self.write_identity(identity, &mut text);
         }
-        Ok(Sealed {
-            head: Head {
-                method,
-                uri,
-                headers,
-            },
-            body: SealedBody::new(body),
-        })
+        text.extend_from_slice(b"\r\n");
+        Sealed {
+            head: Bytes::from(text),
+            is_idempotent: head.method.is_idempotent(),
+            is_to_head: head.method == Method::HEAD,
+            body,
+        }
     }
 
-    fn target(&self, uri: &Uri, path: &RequestPath<'_>) -> Option<Uri> {
-        let query = uri
-            .query()
-            .and_then(|query| strip_query(&self.tokens, query));
-        let is_as_it_came = path.sent() == uri.path() && query.as_deref() == uri.query();
-        let target = if is_as_it_came {
-            uri.path_and_query()?.clone()
-        } else {
-            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-            let target = Bytes::from(format!("{}{query}", path.sent()));
-            PathAndQuery::from_maybe_shared(target).ok()?
-        };
-        Some(Uri::from(target))
+    fn write_request_line(&self, head: &Parts, path: &RequestPath<'_>, text: &mut Vec<u8>) {
+        text.extend_from_slice(head.method.as_str().as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(path.sent().as_bytes());
+        let query = head.uri.query();
+        if let Some(query) = query.and_then(|query| strip_query(&self.tokens, query)) {
+            text.push(b'?');
+            text.extend_from_slice(query.as_bytes());
+        }
+        text.extend_from_slice(b" HTTP/1.1\r\n");
     }
 
-    fn inject(&self, identity: &Identity, headers: &mut HeaderMap) {
+    fn write_passing(&self, headers: &HeaderMap, text: &mut Vec<u8>) {
+        let connection = headers.get_all(CONNECTION).iter();
+        let sieve = self
+            .from_clients
+            .sieve(connection.map(HeaderValue::as_bytes));
+        for (name, value) in headers {
+            if name != CONTENT_LENGTH && sieve.passes(name.as_str().as_bytes()) {
+                write_header(name, value, text);
+            }
+        }
+    }
+
+    fn write_identity(&self, identity: &Identity, text: &mut Vec<u8>) {
         for IdentityHeader { name, fact } in &self.identity.0 {
             if let Some(value) = identity.tell(*fact) {
-                headers.insert(name.clone(), value);
+                write_header(name, &value, text);
             }
         }
     }
@@ -181,88 +168,65 @@ impl Sealed {
     /// Whether it may be sent again although it may have arrived: idempotent, and without a body.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        self.head.method.is_idempotent() && self.body.is_empty()
+        self.is_idempotent && self.body.is_empty()
     }
 
-    /// The request line and the headers, for those who only want to see them.
+    /// The request line and the headers, line by line, for those who only want to see them.
     #[must_use]
-    pub fn shown(&self) -> (&Method, &Uri, &HeaderMap) {
-        (&self.head.method, &self.head.uri, &self.head.headers)
-    }
-
-    pub(super) fn body(&self) -> &SealedBody {
-        &self.body
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.head).replace("\r\n", "\n")
     }
 
     /// The same request once more, if it may be repeated.
     pub(super) fn spare(&self) -> Option<Self> {
         let spare = || Self {
             head: self.head.clone(),
-            body: SealedBody::empty(),
+            body: SealedBody::Empty,
+            ..*self
         };
         self.is_repeatable().then(spare)
     }
 
-    pub(super) fn into_request(self) -> Request<SealedBody> {
-        let Self { mut head, body } = self;
-        if body.size_hint().exact().is_none() {
-            // Left to itself, the library sends a GET of unknown length without its body.
-            let chunked = HeaderValue::from_static("chunked");
-            head.headers.insert(TRANSFER_ENCODING, chunked);
-        }
-        let mut request = Request::new(body);
-        *request.method_mut() = head.method;
-        *request.uri_mut() = head.uri;
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = head.headers;
-        request
+    /// Whether the answer to it has no body, whatever its head says.
+    pub(super) fn is_to_head(&self) -> bool {
+        self.is_to_head
     }
 
-    /// Takes back a request of which nothing was sent.
-    pub(super) fn unsent(request: Request<SealedBody>) -> Self {
-        let (
-            Parts {
-                method,
-                uri,
-                headers,
-                ..
-            },
-            body,
-        ) = request.into_parts();
-        Self {
-            head: Head {
-                method,
-                uri,
-                headers,
-            },
-            body,
-        }
+    /// The bytes of the head, and the body.
+    pub(super) fn into_parts(self) -> (Bytes, SealedBody) {
+        (self.head, self.body)
     }
 }
 
-/// What a backend is told about where a request came from.
-struct Forwarded {
-    client: Option<HeaderValue>,
-    proto: HeaderValue,
-    host: Option<HeaderValue>,
+fn write_header(name: &HeaderName, value: &HeaderValue, text: &mut Vec<u8>) {
+    text.extend_from_slice(name.as_str().as_bytes());
+    text.extend_from_slice(b": ");
+    text.extend_from_slice(value.as_bytes());
+    text.extend_from_slice(b"\r\n");
 }
 
-impl Forwarded {
-    fn of(headers: &HeaderMap, peer: &Peer) -> Self {
-        let told = |name| headers.get(name).filter(|_| peer.is_trusted()).cloned();
-        let is_scheme = |value: &HeaderValue| value == "http" || value == "https";
-        let proto = told(X_FORWARDED_PROTO).filter(is_scheme);
-        Self {
-            client: client_chain(headers, peer),
-            proto: proto.unwrap_or(HeaderValue::from_static(peer.scheme().as_str())),
-            host: told(X_FORWARDED_HOST).or_else(|| headers.get(HOST).cloned()),
-        }
+/// How far the body goes: one way to tell it, ours.
+fn write_framing(headers: &HeaderMap, body: &SealedBody, text: &mut Vec<u8>) {
+    match body.length() {
+        // No body at all and an empty one are not the same to every backend.
+        Some(0) if !headers.contains_key(CONTENT_LENGTH) => {}
+        Some(length) => write_header(&CONTENT_LENGTH, &HeaderValue::from(length), text),
+        None => write_header(&TRANSFER_ENCODING, &CHUNKED, text),
     }
+}
 
-    fn inject(self, headers: &mut HeaderMap) {
-        headers.insert(X_FORWARDED_PROTO, self.proto);
-        headers.extend(self.client.map(|client| (X_FORWARDED_FOR, client)));
-        headers.extend(self.host.map(|host| (X_FORWARDED_HOST, host)));
+/// What a backend is told about where a request came from; what the client says of it counts if it is trusted.
+fn write_forwarded(headers: &HeaderMap, peer: &Peer, text: &mut Vec<u8>) {
+    let told = |name| peer.is_trusted().then(|| headers.get(name)).flatten();
+    let is_scheme = |value: &&HeaderValue| *value == "http" || *value == "https";
+    let proto = told(X_FORWARDED_PROTO).filter(is_scheme);
+    let own = HeaderValue::from_static(peer.scheme().as_str());
+    write_header(&X_FORWARDED_PROTO, proto.unwrap_or(&own), text);
+    if let Some(client) = client_chain(headers, peer) {
+        write_header(&X_FORWARDED_FOR, &client, text);
+    }
+    if let Some(host) = told(X_FORWARDED_HOST).or_else(|| headers.get(HOST)) {
+        write_header(&X_FORWARDED_HOST, host, text);
     }
 }
 

@@ -2,23 +2,25 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use http::Response;
-use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
 
-use super::body::{Flow, FlowState};
-use super::connection::connect;
+use super::answer::{self, AnswerBody};
+use super::connection::Connection;
 use super::error::SendError;
+use super::exchange::Exchange;
 use super::pool::{Lease, Meter, Pool};
+use super::reply::Reply;
+use super::request::Request;
 use super::seal::Sealed;
 use super::server::{Server, Servers};
 use crate::config::plan::UpstreamPlan;
 use crate::metrics::{UpstreamOutcome, WorkerMetrics};
+use crate::wire::headers::ManagedNames;
 
 /// One worker's view of one upstream.
 #[derive(Debug)]
@@ -40,18 +42,10 @@ enum Want {
     New,
 }
 
-/// An answer whose head is there, on the connection that brings the rest.
-pub(super) struct Answered {
-    pub(super) answer: Response<Incoming>,
-    pub(super) lease: Lease,
-    /// How the request's body is getting on, if it was streamed.
-    pub(super) flow: Option<Rc<Flow>>,
-}
-
 /// Why one try brought no answer.
 enum Missed {
-    /// Nothing of the request was sent, for this reason.
-    Unsent(Box<Sealed>, hyper::Error),
+    /// Nothing of the request was sent.
+    Unsent(Box<Request>),
     /// It may have arrived.
     Lost(SendError),
 }
@@ -77,13 +71,18 @@ impl Upstream {
         }
     }
 
-    /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing.
-    pub(super) async fn send(&self, sealed: Sealed) -> Result<Answered, SendError> {
+    /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing. No `hidden` header is
+    /// among those of the answer.
+    pub(super) async fn send(
+        &self,
+        sealed: Sealed,
+        hidden: &ManagedNames,
+    ) -> Result<Response<AnswerBody>, SendError> {
         let mut tally = Tally {
             meter: &self.meter,
             outcome: UpstreamOutcome::Aborted,
         };
-        let sent = self.send_uncounted(sealed).await;
+        let sent = self.send_uncounted(sealed, hidden).await;
         tally.outcome = match &sent {
             Ok(_) => UpstreamOutcome::Ok,
             Err(error) => error.outcome(),
@@ -91,32 +90,32 @@ impl Upstream {
         sent
     }
 
-    async fn send_uncounted(&self, sealed: Sealed) -> Result<Answered, SendError> {
-        let lease = self
-            .lease(Want::Any {
-                is_repeatable: sealed.is_repeatable(),
-            })
-            .await?;
+    async fn send_uncounted(
+        &self,
+        sealed: Sealed,
+        hidden: &ManagedNames,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let is_repeatable = sealed.is_repeatable();
+        let lease = self.lease(Want::Any { is_repeatable }).await?;
         // What is lost on a connection that has just been made was not lost for the connection's age.
         let spare = if lease.is_reused() {
             sealed.spare()
         } else {
             None
         };
-        let again = match self.try_on(lease, sealed).await {
-            Ok(answered) => return Ok(answered),
-            Err(Missed::Unsent(sealed, _)) => *sealed,
-            Err(Missed::Lost(error @ SendError::Failed(_))) => spare.ok_or(error)?,
+        let again = match self.try_on(lease, Request::new(sealed), hidden).await {
+            Ok(answer) => return Ok(answer),
+            Err(Missed::Unsent(request)) => *request,
+            Err(Missed::Lost(error @ SendError::Failed(_))) => Request::new(spare.ok_or(error)?),
             Err(Missed::Lost(error)) => return Err(error),
         };
         self.meter.count(UpstreamOutcome::Retried);
         let lease = self.lease(Want::New).await?;
-        self.try_on(lease, again)
-            .await
-            .map_err(|missed| match missed {
-                Missed::Unsent(_, error) => SendError::Failed(error),
-                Missed::Lost(error) => error,
-            })
+        let sent = self.try_on(lease, again, hidden).await;
+        sent.map_err(|missed| match missed {
+            Missed::Unsent(_) => SendError::Unsent,
+            Missed::Lost(error) => error,
+        })
     }
 
     /// A connection to the server whose turn it is, or to the next one that can be reached.
@@ -124,7 +123,7 @@ impl Upstream {
         let mut last = SendError::NoServer;
         for server in self.servers.in_turn() {
             if let Want::Any { is_repeatable } = want
-                && let Some(lease) = waiting(server, is_repeatable).await
+                && let Some(lease) = waiting(server, is_repeatable)
             {
                 return Ok(lease);
             }
@@ -137,10 +136,11 @@ impl Upstream {
     }
 
     async fn connect_to(&self, server: &Server) -> Result<Lease, SendError> {
-        match connect(&server.address, self.connect_timeout, self.meter.clone()).await {
-            Ok(sender) => {
+        let meter = self.meter.clone();
+        match Connection::open(&server.address, self.connect_timeout, meter).await {
+            Ok(connection) => {
                 server.is_back();
-                Ok(server.pool.lease(sender))
+                Ok(server.pool.lease(connection))
             }
             Err(source) => {
                 if !source.is_ours() {
@@ -153,64 +153,46 @@ impl Upstream {
         }
     }
 
-    async fn try_on(&self, mut lease: Lease, sealed: Sealed) -> Result<Answered, Missed> {
-        let flow = sealed.body().flow();
-        let sending = lease.sender().try_send_request(sealed.into_request());
-        match self
-            .in_time(sending, flow.as_deref())
-            .await
-            .map_err(Missed::Lost)?
-        {
-            Ok(answer) if answer.status().is_informational() => {
-                Err(Missed::Lost(SendError::Upgrade))
-            }
-            Ok(answer) => Ok(Answered {
-                answer,
-                lease,
-                flow,
-            }),
-            Err(mut missed) => Err(match missed.take_message() {
-                Some(request) => {
-                    Missed::Unsent(Box::new(Sealed::unsent(request)), missed.into_error())
-                }
-                None => Missed::Lost(blame(missed.into_error(), flow.as_deref())),
-            }),
+    async fn try_on(
+        &self,
+        lease: Lease,
+        request: Request,
+        hidden: &ManagedNames,
+    ) -> Result<Response<AnswerBody>, Missed> {
+        let mut exchange = Box::new(Exchange::new(lease, request));
+        match self.in_time(&mut exchange, hidden).await {
+            Ok(reply) => Ok(answer::open(reply, exchange)),
+            Err(SendError::Unsent) => Err(Missed::Unsent(Box::new(exchange.into_request()))),
+            Err(error) => Err(Missed::Lost(error)),
         }
     }
 
     /// Waits for an answer: `timeout` long once all of the body that is there was taken, and `patience` long for more
     /// of the body.
-    async fn in_time<T>(
+    async fn in_time(
         &self,
-        answer: impl Future<Output = T>,
-        flow: Option<&Flow>,
-    ) -> Result<T, SendError> {
-        let sent_at = Instant::now();
-        let mut answer = pin!(answer);
-        let mut alarm = pin!(sleep_until(sent_at + self.timeout));
+        exchange: &mut Exchange,
+        hidden: &ManagedNames,
+    ) -> Result<Reply, SendError> {
+        let mut alarm = pin!(sleep_until(exchange.request.moved_at() + self.timeout));
         poll_fn(|cx| {
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(Ok(answer));
+            if let Poll::Ready(reply) = exchange.poll_reply(hidden, cx) {
+                return Poll::Ready(reply);
             }
             loop {
                 ready!(alarm.as_mut().poll(cx));
-                let (moved_at, allowed, late) = match flow.map(|flow| (flow.state(), flow)) {
-                    Some((FlowState::Awaited, flow)) => (
-                        flow.moved_at(),
-                        self.patience,
-                        SendError::BodyStalled(self.patience),
-                    ),
-                    Some((_, flow)) => (
-                        flow.moved_at(),
+                let (since, allowed, late) = match exchange.request.awaited_since() {
+                    Some(since) => (since, self.patience, SendError::BodyStalled(self.patience)),
+                    None => (
+                        exchange.request.moved_at(),
                         self.timeout,
                         SendError::Timeout(self.timeout),
                     ),
-                    None => (sent_at, self.timeout, SendError::Timeout(self.timeout)),
                 };
-                if moved_at + allowed <= Instant::now() {
+                if since + allowed <= Instant::now() {
                     return Poll::Ready(Err(late));
                 }
-                alarm.as_mut().reset(moved_at + allowed);
+                alarm.as_mut().reset(since + allowed);
             }
         })
         .await
@@ -229,30 +211,14 @@ impl Drop for Tally<'_> {
     }
 }
 
-/// A connection of `server` that waits and is still good.
-async fn waiting(server: &Server, is_repeatable: bool) -> Option<Lease> {
-    let mut is_news_heard = is_repeatable;
+/// A connection of `server` that waits and is still good. Where a request can be sent only once, the system is asked
+/// whether the server has closed it; otherwise what the runtime has heard will do.
+fn waiting(server: &Server, is_repeatable: bool) -> Option<Lease> {
+    let now = Instant::now();
     loop {
-        let lease = server.pool.take()?;
-        if !is_news_heard {
-            // This request can be sent only once. A server that closed the connection has said so by now, but the
-            // runtime may not have listened yet.
-            is_news_heard = true;
-            tokio::task::yield_now().await;
-        }
-        if !lease.is_closed() {
+        let lease = server.pool.take(now)?;
+        if is_repeatable || lease.connection.is_certainly_quiet() {
             return Some(lease);
-        }
-    }
-}
-
-/// Whose fault it is that a request was lost.
-fn blame(error: hyper::Error, flow: Option<&Flow>) -> SendError {
-    match flow.map(|flow| (flow.state(), flow.limit)) {
-        Some((FlowState::TooLarge, limit)) => SendError::BodyTooLarge(limit),
-        Some((FlowState::Broken, _)) => SendError::BodyBroken,
-        Some((FlowState::Offered | FlowState::Awaited | FlowState::Done, _)) | None => {
-            SendError::Failed(error)
         }
     }
 }

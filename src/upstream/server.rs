@@ -67,8 +67,12 @@ impl Servers {
         let in_turn = self.servers.iter().cycle().skip(turn);
         let in_turn = in_turn.take(self.servers.len());
         // Told apart before the first try: one that fails meanwhile is not to be tried again as one that rests.
-        let (resting, ready): (Vec<_>, Vec<_>) = in_turn.partition(|server| server.is_resting());
-        ready.into_iter().chain(resting)
+        let resting: Vec<_> = in_turn.clone().filter(|one| one.is_resting()).collect();
+        let is_ready = {
+            let resting = resting.clone();
+            move |one: &&Server| !resting.iter().any(|rest| std::ptr::eq(*rest, *one))
+        };
+        in_turn.filter(is_ready).chain(resting)
     }
 }
 

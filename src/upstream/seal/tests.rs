@@ -68,7 +68,20 @@ fn seal(
         request_id: &RequestId::generate(),
         identity,
     };
-    sealer.seal(outbound).unwrap()
+    sealer.seal(outbound)
+}
+
+/// The target and the headers of a request, as a backend reads them.
+fn read(sealed: &Sealed) -> (String, HeaderMap) {
+    let shown = sealed.shown();
+    let (line, headers) = shown.split_once('\n').unwrap();
+    let headers = headers.lines().filter(|line| !line.is_empty());
+    let headers = headers.map(|line| {
+        let (name, value) = line.split_once(": ").unwrap();
+        (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())
+    });
+    let target = line.split(' ').nth(1).unwrap().to_owned();
+    (target, headers.collect())
 }
 
 /// A name as PHP sees it.
@@ -140,8 +153,9 @@ proptest! {
         let target = format!("/orders?{}", query.join("&").replace("SKEY", SKEY));
         let alice = is_known.then(alice);
         let sealed = seal(&sealer(openid), &target, &headers, alice.as_ref(), is_trusted);
-        let (_, uri, sent) = sealed.shown();
-        prop_assert!(!uri.to_string().contains(SKEY), "{uri}");
+        let (target, sent) = read(&sealed);
+        let sent = &sent;
+        prop_assert!(!target.contains(SKEY), "{target}");
         let told = |value: &'static str| if is_known { vec![value] } else { Vec::new() };
         let usual = if openid == Some("x-wx-user") { "x-wx-user" } else { "x-openid" };
         let openids = if openid.is_some() { told("oAlice") } else { Vec::new() };

@@ -1,0 +1,217 @@
+//! What a server answers: the head, what frames the body, and the body itself, read out of a buffer. Knows nothing of
+//! where the bytes come from.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::{HeaderValue, StatusCode};
+use httparse::{EMPTY_HEADER, Header, Response, Status};
+
+use super::chunks::{Chunks, take_up_to};
+use super::error::Broken;
+use crate::wire::headers::ManagedNames;
+
+/// The longest head, in bytes.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// The most headers.
+const MOST_HEADERS: usize = 128;
+
+/// An answer up to its body.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// Those that are for the client.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Framing,
+    /// Whether the connection may carry another request afterwards.
+    pub(super) keeps_alive: bool,
+}
+
+/// How far a body goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// So many bytes more.
+    Length(u64),
+    /// To the last chunk.
+    Chunks(Chunks),
+    /// To the end of the connection.
+    Close,
+}
+
+impl Reply {
+    /// Takes a whole head out of `buffer`; none if more of it must come first. `is_to_head` tells that the request was
+    /// HEAD; no `hidden` header is taken.
+    pub(super) fn take(
+        buffer: &mut BytesMut,
+        is_to_head: bool,
+        hidden: &ManagedNames,
+    ) -> Result<Option<Self>, Broken> {
+        let Some(end) = end_of_head(buffer) else {
+            return if buffer.len() > LONGEST_HEAD {
+                Err(Broken::HeadTooLarge)
+            } else {
+                Ok(None)
+            };
+        };
+        let head = buffer.split_to(end).freeze();
+        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+        let mut response = Response::new(&mut headers);
+        match response.parse(&head).map_err(Broken::NotHttp)? {
+            Status::Complete(_) => {}
+            Status::Partial => return Err(Broken::NotHttp(httparse::Error::Status)),
+        }
+        let status = response
+            .code
+            .and_then(|code| StatusCode::from_u16(code).ok());
+        let status = status.ok_or(Broken::NotHttp(httparse::Error::Status))?;
+        let is_http_1_1 = response.version == Some(1);
+        let frame = Frame::read(response.headers, is_http_1_1)?;
+        let mut body = frame.body;
+        if is_to_head || has_no_body(status) {
+            body = Framing::Length(0);
+        }
+        Ok(Some(Self {
+            status,
+            headers: passing(&head, response.headers, &frame, hidden)?,
+            keeps_alive: frame.keeps_alive && body != Framing::Close,
+            body,
+        }))
+    }
+}
+
+impl Framing {
+    /// Takes the next data out of `buffer`; none if more must come first, or if all has come.
+    pub(super) fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, Broken> {
+        match self {
+            Self::Chunks(chunks) => chunks.take(buffer),
+            Self::Length(0) => Ok(None),
+            Self::Length(_) | Self::Close if buffer.is_empty() => Ok(None),
+            Self::Length(left) => {
+                let data = take_up_to(*left, buffer);
+                *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
+                Ok(Some(data))
+            }
+            Self::Close => Ok(Some(buffer.split().freeze())),
+        }
+    }
+
+    /// Whether nothing more comes.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Length(0) | Self::Chunks(Chunks::End))
+    }
+
+    /// How many bytes are left, if that is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        match self {
+            Self::Length(left) => Some(*left),
+            Self::Chunks(Chunks::End) => Some(0),
+            Self::Chunks(_) | Self::Close => None,
+        }
+    }
+}
+
+/// What the headers of one hop say.
+struct Frame {
+    body: Framing,
+    keeps_alive: bool,
+    /// Whether the length is told, but does not count.
+    is_length_void: bool,
+}
+
+impl Frame {
+    fn read(headers: &[Header<'_>], is_http_1_1: bool) -> Result<Self, Broken> {
+        let mut length = None;
+        let mut codings = 0;
+        let mut keeps_alive = is_http_1_1;
+        for Header { name, value } in headers {
+            if is_named(name, &CONTENT_LENGTH) {
+                let read = read_length(value).ok_or(Broken::Framing)?;
+                if length.replace(read).is_some_and(|other| other != read) {
+                    return Err(Broken::Framing);
+                }
+            } else if is_named(name, &TRANSFER_ENCODING) {
+                codings += 1;
+                if !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                    return Err(Broken::Framing);
+                }
+            } else if is_named(name, &CONNECTION) {
+                keeps_alive = keeps_alive_by(value, keeps_alive);
+            }
+        }
+        let is_length_void = codings > 0 && length.is_some();
+        let body = match (codings, length) {
+            (0, Some(length)) => Framing::Length(length),
+            (0, None) => Framing::Close,
+            (1, _) if is_http_1_1 => Framing::Chunks(Chunks::Size),
+            (_, _) => return Err(Broken::Framing),
+        };
+        Ok(Self {
+            body,
+            // Where two lengths are told, what follows the body may not be the next answer.
+            keeps_alive: keeps_alive && !is_length_void,
+            is_length_void,
+        })
+    }
+}
+
+/// The headers that are for the client; their values share the bytes of the head.
+fn passing(
+    head: &Bytes,
+    headers: &[Header<'_>],
+    frame: &Frame,
+    hidden: &ManagedNames,
+) -> Result<HeaderMap, Broken> {
+    let connection = headers.iter().filter(|h| is_named(h.name, &CONNECTION));
+    let sieve = hidden.sieve(connection.map(|header| header.value));
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for Header { name, value } in headers {
+        let is_void = frame.is_length_void && is_named(name, &CONTENT_LENGTH);
+        if is_void || !sieve.passes(name.as_bytes()) {
+            continue;
+        }
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Broken::Header)?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(value));
+        map.append(name, value.map_err(|_| Broken::Header)?);
+    }
+    Ok(map)
+}
+
+/// Where the empty line behind a head ends. Some servers end lines without CR.
+fn end_of_head(buffer: &[u8]) -> Option<usize> {
+    let breaks = memchr::memchr_iter(b'\n', buffer);
+    breaks
+        .map(|at| at + 1)
+        .find_map(|next| match buffer.get(next..)? {
+            [b'\n', ..] => Some(next + 1),
+            [b'\r', b'\n', ..] => Some(next + 2),
+            _ => None,
+        })
+}
+
+fn has_no_body(status: StatusCode) -> bool {
+    status.is_informational() || matches!(status.as_u16(), 204 | 304)
+}
+
+fn keeps_alive_by(connection: &[u8], before: bool) -> bool {
+    let options = connection.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+    options.fold(before, |keeps, option| {
+        if option.eq_ignore_ascii_case(b"close") {
+            false
+        } else {
+            keeps || option.eq_ignore_ascii_case(b"keep-alive")
+        }
+    })
+}
+
+fn read_length(value: &[u8]) -> Option<u64> {
+    let digits = value.trim_ascii();
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let digits = is_number.then(|| std::str::from_utf8(digits).ok())?;
+    digits?.parse().ok()
+}
+
+fn is_named(name: &str, known: &HeaderName) -> bool {
+    name.len() == known.as_str().len() && name.eq_ignore_ascii_case(known.as_str())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! A request on its way out: head, body, framing. Knows nothing of the answer.
+
+use std::io::IoSlice;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::time::Instant;
+
+use super::body::{BodyCut, SealedBody};
+use super::connection::Connection;
+use super::seal::Sealed;
+
+/// What ends a chunk.
+const CRLF: Bytes = Bytes::from_static(b"\r\n");
+/// What ends a body in chunks.
+const LAST_CHUNK: Bytes = Bytes::from_static(b"0\r\n\r\n");
+
+/// What of a request has still to be sent.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// What goes out next: a head or nothing, and then what frames and makes up a piece of the body.
+    pieces: [Bytes; 4],
+    body: SealedBody,
+    is_to_head: bool,
+    is_chunked: bool,
+    progress: Progress,
+    is_deaf: bool,
+    moved_at: Instant,
+}
+
+/// How much of a request is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    /// All that one write took.
+    Some,
+    /// What several writes took, with waiting between them.
+    Much,
+}
+
+impl Request {
+    /// A request of which nothing is out yet.
+    pub(super) fn new(sealed: Sealed) -> Self {
+        let is_to_head = sealed.is_to_head();
+        let (head, body) = sealed.into_parts();
+        Self {
+            pieces: [head, Bytes::new(), Bytes::new(), Bytes::new()],
+            is_to_head,
+            is_chunked: body.length().is_none(),
+            body,
+            progress: Progress::Nothing,
+            is_deaf: false,
+            moved_at: Instant::now(),
+        }
+    }
+
+    /// Sends as much as goes, until all is out. A server that is gone is left to reading to tell: what it said before it
+    /// went comes first, for one that refuses a large body often answers and closes at once, and the next write fails.
+    pub(super) fn poll_send(
+        &mut self,
+        connection: &mut Connection,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), BodyCut>> {
+        loop {
+            // A piece that is there already goes out together with what stands before it.
+            let piece = self.poll_piece(cx)?;
+            while self.is_any_left() && !self.is_deaf {
+                ready!(self.poll_write(connection, cx));
+            }
+            if self.is_sent() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(piece);
+        }
+    }
+
+    /// Whether all of it is out, or nobody listens any more.
+    pub(super) fn is_sent(&self) -> bool {
+        self.is_deaf || (self.body.is_empty() && !self.is_any_left())
+    }
+
+    /// Whether the server was gone before anything of it was out.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.is_deaf && self.progress == Progress::Nothing
+    }
+
+    /// Whether the server took it all.
+    pub(super) fn is_taken(&self) -> bool {
+        self.is_sent() && !self.is_deaf
+    }
+
+    /// The same request for another connection, if it is unsent.
+    pub(super) fn again(self) -> Self {
+        let (is_deaf, moved_at) = (false, Instant::now());
+        Self {
+            is_deaf,
+            moved_at,
+            ..self
+        }
+    }
+
+    /// Whether the answer to it has no body, whatever its head says.
+    pub(super) fn is_to_head(&self) -> bool {
+        self.is_to_head
+    }
+
+    /// If it is the client's turn to send more of the body: since when.
+    pub(super) fn awaited_since(&self) -> Option<Instant> {
+        self.body.awaited_since()
+    }
+
+    /// When it last went on.
+    pub(super) fn moved_at(&self) -> Instant {
+        self.moved_at
+    }
+
+    /// Takes the next piece of the body, once the one before is out.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyCut>> {
+        let [_, size, data, end] = &mut self.pieces;
+        if self.body.is_empty() || data.has_remaining() || end.has_remaining() {
+            return Poll::Ready(Ok(()));
+        }
+        let piece = ready!(self.body.poll_piece(cx))?;
+        if self.is_chunked {
+            if !piece.is_empty() {
+                *size = Bytes::from(format!("{:x}\r\n", piece.len()));
+                *end = CRLF;
+            }
+            if self.body.is_empty() {
+                *end = if piece.is_empty() {
+                    LAST_CHUNK
+                } else {
+                    Bytes::from_static(b"\r\n0\r\n\r\n")
+                };
+            }
+        }
+        *data = piece;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<()> {
+        let slices = self.pieces.each_ref().map(|piece| IoSlice::new(piece));
+        match ready!(connection.poll_write(&slices, cx)) {
+            Ok(mut count) if count > 0 => {
+                for piece in &mut self.pieces {
+                    let taken = count.min(piece.remaining());
+                    piece.advance(taken);
+                    count -= taken;
+                }
+                if self.progress == Progress::Much || !self.is_sent() {
+                    self.progress = Progress::Much;
+                    self.moved_at = Instant::now();
+                } else {
+                    self.progress = Progress::Some;
+                }
+            }
+            Ok(_) | Err(_) => self.is_deaf = true,
+        }
+        Poll::Ready(())
+    }
+
+    fn is_any_left(&self) -> bool {
+        self.pieces.iter().any(Bytes::has_remaining)
+    }
+}
