@@ -118,8 +118,8 @@ impl Gateway {
             }
             Action::Logout { apps, response } => {
                 check_method(&head.method)?;
-                let skey = self.skey_to_close(apps, &head, body).await?;
-                logout::answer(&self.shared.store, skey.as_ref(), response.as_ref()).await
+                let digest = self.digest_to_close(apps, &head, body).await?;
+                logout::answer(&self.shared.store, digest.as_ref(), response.as_ref()).await
             }
         };
         Ok(own.map(AnswerBody::own))

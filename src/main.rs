@@ -7,9 +7,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, Uri};
+use mimalloc::MiMalloc;
 use wxgate::config::{self, Surroundings, plan::Plan};
 use wxgate::explain::{Question, explain};
 use wxgate::{demo, service};
+
+/// Requests allocate little and often, which this does in fewer instructions than the system's allocator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A reverse-proxy authentication gateway for WeChat mini-programs.
 #[derive(Debug, Parser)]

@@ -1,10 +1,10 @@
 //! Which rule a request falls under: the most specific one wins. Knows nothing of what a rule does.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
 use http::Method;
+use rustc_hash::FxHashMap;
 
 use super::path::{PathError, RequestPath};
 
@@ -115,11 +115,12 @@ pub struct RoutePattern {
     pub methods: Vec<Method>,
 }
 
-/// All rules, arranged so that finding one costs the depth of the path, not the number of rules.
+/// All rules, arranged so that finding one costs the depth of the path, not the number of rules. The keys come from the
+/// config alone, so that a hash will do which an attacker could foresee.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    exact: HashMap<Vec<u8>, HostRules>,
-    below: HashMap<Vec<u8>, HostRules>,
+    exact: FxHashMap<Vec<u8>, HostRules>,
+    below: FxHashMap<Vec<u8>, HostRules>,
 }
 
 /// Two rules that are equally specific for some request, each by its place among the rules.
@@ -225,8 +226,8 @@ impl RouteTable {
 /// The rules of one path.
 #[derive(Debug, Default)]
 struct HostRules {
-    exact: HashMap<String, MethodRules>,
-    below: HashMap<String, MethodRules>,
+    exact: FxHashMap<String, MethodRules>,
+    below: FxHashMap<String, MethodRules>,
     any: MethodRules,
 }
 

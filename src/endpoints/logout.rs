@@ -5,18 +5,18 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::domain::template::Template;
-use crate::domain::token::Skey;
+use crate::domain::token::SkeyDigest;
 use crate::store::Store;
 use crate::wire::refusal::json_answer;
 
-/// Ends the session of `skey`, if there is one, and says so either way: who logs out twice is logged out.
+/// Ends the session that `digest` leads to, if there is one, and says so either way: who logs out twice is logged out.
 pub async fn answer(
     store: &Store,
-    skey: Option<&Skey>,
+    digest: Option<&SkeyDigest>,
     response: Option<&Template>,
 ) -> Response<Bytes> {
-    if let Some(skey) = skey {
-        store.close(&skey.digest()).await;
+    if let Some(digest) = digest {
+        store.close(digest).await;
     }
     let body = response.map_or_else(|| json!({}), |template| template.fill(|_| Value::Null));
     json_answer(StatusCode::OK, &body)

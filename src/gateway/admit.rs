@@ -1,5 +1,6 @@
 //! Admission: whose request it is, and whether a guard lets it pass.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use super::Gateway;
 use crate::config::plan::{Apps, Guard};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::session::Session;
-use crate::domain::token::Skey;
+use crate::domain::token::SkeyDigest;
 use crate::wire::body::Inbound;
 use crate::wire::fields::BodyFormat;
 use crate::wire::refusal::Refusal;
@@ -70,20 +71,20 @@ impl Gateway {
         self.find(apps, token.as_deref()).await
     }
 
-    /// The skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to close.
-    pub(super) async fn skey_to_close(
+    /// The digest of the skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to close.
+    pub(super) async fn digest_to_close(
         &self,
         apps: &Apps,
         head: &Parts,
         body: Inbound,
-    ) -> Result<Option<Skey>, Refusal> {
+    ) -> Result<Option<SkeyDigest>, Refusal> {
         let (token, _) = self.token(head, body).await?;
-        let Some(skey) = Skey::parse(&token.ok_or_else(missing)?) else {
+        let Some(digest) = SkeyDigest::of(&token.ok_or_else(missing)?) else {
             return Ok(None);
         };
-        match self.shared.store.find(&skey.digest()).await {
+        match self.shared.store.find(&digest).await {
             Some(session) if !apps.include(&session.identity.app) => Err(of_another_app()),
-            Some(_) => Ok(Some(skey)),
+            Some(_) => Ok(Some(digest)),
             None => Ok(None),
         }
     }
@@ -97,14 +98,14 @@ impl Gateway {
     }
 
     /// The text in the first configured place that holds one. A body is read only for a place in it.
-    async fn token(
+    async fn token<'h>(
         &self,
-        head: &Parts,
+        head: &'h Parts,
         mut body: Inbound,
-    ) -> Result<(Option<String>, Inbound), Refusal> {
+    ) -> Result<(Option<Cow<'h, str>>, Inbound), Refusal> {
         for place in &self.shared.plan.sessions.token {
             if let Some(token) = tokens::find_in_head(place, head) {
-                return Ok((Some(token.into_owned()), body));
+                return Ok((Some(token), body));
             }
             let format = tokens::body_format(place);
             if format.is_some() && format == BodyFormat::of(&head.headers) {
@@ -112,7 +113,7 @@ impl Gateway {
                 let token = tokens::find_in_body(place, &bytes);
                 body = Inbound::Whole(bytes);
                 if token.is_some() {
-                    return Ok((token, body));
+                    return Ok((token.map(Cow::Owned), body));
                 }
             }
         }
@@ -121,9 +122,9 @@ impl Gateway {
 
     async fn find(&self, apps: &Apps, token: Option<&str>) -> Result<Arc<Session>, Refusal> {
         let invalid = |reason| Refusal::new(RefusalCode::SessionInvalid, reason);
-        let skey = Skey::parse(token.ok_or_else(missing)?);
-        let skey = skey.ok_or_else(|| invalid("the token is no skey"))?;
-        let session = self.shared.store.find(&skey.digest()).await;
+        let digest = SkeyDigest::of(token.ok_or_else(missing)?);
+        let digest = digest.ok_or_else(|| invalid("the token is no skey"))?;
+        let session = self.shared.store.find(&digest).await;
         let session = session.ok_or_else(|| invalid("the skey is unknown, expired or revoked"))?;
         if !apps.include(&session.identity.app) {
             return Err(of_another_app());

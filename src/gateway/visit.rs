@@ -113,14 +113,12 @@ impl Visit {
         let upstream = self.upstream.and_then(|index| plan.upstreams.get(index));
         log.write("request", |line| {
             line.text("request_id", self.request_id.as_str());
-            line.maybe(
-                "client",
-                self.client.as_ref().and_then(|client| client.to_str().ok()),
-            );
-            line.maybe(
-                "method",
-                self.asked.as_ref().map(|(method, _)| method.as_str()),
-            );
+            if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
+                line.word("client", client);
+            }
+            if let Some((method, _)) = &self.asked {
+                line.word("method", method.as_str());
+            }
             line.maybe("path", self.asked.as_ref().map(|(_, uri)| uri.path()));
             line.maybe("route", route.map(|route| route.label.as_str()));
             line.maybe("app", app.map(|plan| plan.app.name.as_str()));
@@ -135,7 +133,7 @@ impl Visit {
                 line.flag("cut");
             }
             if let Some(refusal) = &self.refusal {
-                line.text("refusal", refusal.code.as_str());
+                line.word("refusal", refusal.code.as_str());
                 line.text("reason", &refusal.reason);
             }
         });

@@ -103,6 +103,18 @@ impl Fields<'_> {
         }
     }
 
+    /// A text that is certainly one word of letters, digits and what separates neither words nor fields.
+    pub fn word(&mut self, name: &str, value: &str) {
+        self.name(name);
+        if self.format == LogFormat::Json {
+            self.line.push('"');
+        }
+        self.line.push_str(value);
+        if self.format == LogFormat::Json {
+            self.line.push('"');
+        }
+    }
+
     /// A text, if there is one.
     pub fn maybe(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {

@@ -1,10 +1,12 @@
 //! What a server answers: the head, what frames the body, and the body itself, read out of a buffer. Knows nothing of
 //! where the bytes come from.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode};
-use httparse::{EMPTY_HEADER, Header, Response, Status};
+use httparse::{Header, ParserConfig, Response, Status};
 
 use super::chunks::{Chunks, take_up_to};
 use super::error::Broken;
@@ -53,9 +55,14 @@ impl Reply {
             };
         };
         let head = buffer.split_to(end).freeze();
-        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
-        let mut response = Response::new(&mut headers);
-        match response.parse(&head).map_err(Broken::NotHttp)? {
+        let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+        let mut response = Response::new(&mut []);
+        let parsed = ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            &head,
+            &mut headers,
+        );
+        match parsed.map_err(Broken::NotHttp)? {
             Status::Complete(_) => {}
             Status::Partial => return Err(Broken::NotHttp(httparse::Error::Status)),
         }

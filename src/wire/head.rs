@@ -118,9 +118,13 @@ fn is_name(name: &str) -> bool {
         return is_v6(address);
     }
     // An empty label is ruled out as well: some drop a dot at the end, and `a.cn.` must not miss a rule for `a.cn`.
-    let is_clean = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-    let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_clean);
-    name.split('.').all(is_label)
+    let mut before = b'.';
+    let is_clean = name.bytes().all(|b| {
+        let is_label_empty = b == b'.' && before == b'.';
+        before = b;
+        !is_label_empty && (b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    });
+    is_clean && before != b'.'
 }
 
 #[cfg(test)]

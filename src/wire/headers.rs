@@ -35,10 +35,8 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 /// character but letters and digits to `_`, as CGI and PHP do, and ignore case.
 #[derive(Clone, Debug)]
 pub struct ManagedNames {
-    /// Folded, the shortest first.
-    folded: Vec<Vec<u8>>,
-    /// A bit for each length, so that most headers are passed by without a comparison.
-    lengths: u64,
+    /// Folded, by their lengths: most headers are passed by without a comparison.
+    folded: Vec<Vec<Vec<u8>>>,
     with_family: bool,
 }
 
@@ -71,23 +69,24 @@ impl ManagedNames {
 
     fn new(names: impl Iterator<Item = HeaderName>, with_family: bool) -> Self {
         let names = names.chain(HOP_BY_HOP);
-        let mut folded: Vec<_> = names.map(|name| fold(name.as_str())).collect();
-        folded.sort_by_key(Vec::len);
-        folded.dedup();
-        let lengths = folded
-            .iter()
-            .fold(0, |bits, name| bits | length_bit(name.len()));
+        let mut folded: Vec<Vec<Vec<u8>>> = Vec::new();
+        for name in names.map(|name| fold(name.as_str())) {
+            let length = name.len();
+            folded.resize(folded.len().max(length + 1), Vec::new());
+            if let Some(alike) = folded.get_mut(length) {
+                alike.push(name);
+            }
+        }
         Self {
             folded,
-            lengths,
             with_family,
         }
     }
 
     fn cover(&self, name: &[u8]) -> bool {
-        let is_member = self.lengths & length_bit(name.len()) != 0
-            && self.folded.iter().any(|managed| is_folded(name, managed));
-        is_member || (self.with_family && is_of_family(name))
+        let alike = self.folded.get(name.len()).map(Vec::as_slice);
+        let mut alike = alike.unwrap_or_default().iter();
+        alike.any(|managed| is_folded(name, managed)) || (self.with_family && is_of_family(name))
     }
 }
 
@@ -139,10 +138,6 @@ fn is_of_family(name: &[u8]) -> bool {
         return false;
     };
     is_folded(start, PROXY_FAMILY) && rest.first().is_none_or(|b| fold_byte(*b) == b'_')
-}
-
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
 }
 
 #[cfg(test)]

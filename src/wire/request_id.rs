@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderValue;
 
 /// The longest id of a trusted proxy that is taken over, in characters.
@@ -17,14 +17,15 @@ impl RequestId {
     #[must_use]
     pub fn generate() -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let random = fastrand::u128(..).to_be_bytes();
-        let mut text = BytesMut::with_capacity(32);
-        for byte in random {
-            for digit in [byte >> 4, byte & 0xF] {
-                text.extend(DIGITS.get(usize::from(digit)));
-            }
-        }
-        Self::from_bytes(text.freeze()).unwrap_or(Self(HeaderValue::from_static("0")))
+        let random = fastrand::u128(..);
+        // The lowest four bits first: which end is up does not matter to a random number.
+        let digits: [u8; 32] = std::array::from_fn(|place| {
+            let digit = usize::try_from(random >> (4 * place) & 0xF);
+            let digit = digit.ok().and_then(|digit| DIGITS.get(digit));
+            digit.copied().unwrap_or(b'0')
+        });
+        let text = Bytes::copy_from_slice(&digits);
+        Self::from_bytes(text).unwrap_or(Self(HeaderValue::from_static("0")))
     }
 
     /// Takes over the id that a trusted proxy gave, if it is 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `/`, `+` or `=`.
