@@ -20,7 +20,7 @@ use crate::domain::session::UserKeys;
 use crate::domain::template::Template;
 use crate::metrics::Metrics;
 use crate::store::{Opened, Store};
-use crate::wechat::{Exchange, Prover, WeChat, WeChatError};
+use crate::wechat::{Exchange, Proven, Prover, WeChat, WeChatError};
 use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
 pub use request::LoginRequest;
@@ -133,14 +133,10 @@ impl Logins {
             .grant(app.app.index, &request.code, exchange)
             .await;
         let grant = grant.map_err(|error| refuse(&error))?;
-        let unionid = self.prove(&request, &grant.exchange, &app.app)?;
+        let proven = self.prove(&request, &grant.exchange, &app.app)?;
         let opened = grant.opened.get_or_try_init(|| {
             let exchange = &grant.exchange;
-            let identity = Identity {
-                app: Arc::clone(&app.app),
-                openid: exchange.openid.clone(),
-                unionid: exchange.unionid.clone().or(unionid),
-            };
+            let identity = identity(&app.app, exchange, &proven);
             self.store.open(identity, exchange.session_key.clone())
         });
         let opened = opened
@@ -149,21 +145,19 @@ impl Logins {
         self.still_open(opened).await
     }
 
-    /// Holds what came with a code; it may tell the unionid, which code2Session does not always do.
+    /// Holds what came with a code.
     fn prove(
         &self,
         request: &LoginRequest,
         exchange: &Exchange,
         app: &App,
-    ) -> Result<Option<WechatId>, Refusal> {
+    ) -> Result<Proven, Refusal> {
         let keys = UserKeys {
             current: exchange.session_key.clone(),
             previous: None,
         };
-        let data = self
-            .prover
-            .hold(&request.proofs, app, &exchange.openid, &keys)?;
-        Ok(data.and_then(|data| data.unionid().and_then(WechatId::parse)))
+        let (proofs, openid) = (&request.proofs, &exchange.openid);
+        Ok(self.prover.hold(proofs, app, openid, &keys)?)
     }
 
     /// A skey that is told once more must still lead somewhere: its client may have logged out since.
@@ -185,6 +179,17 @@ impl Logins {
             }
         };
         json_answer(StatusCode::OK, &body)
+    }
+}
+
+/// Who logs in. Encrypted data may tell the unionid, which code2Session does not always do.
+fn identity(app: &Arc<App>, exchange: &Exchange, proven: &Proven) -> Identity {
+    let opened = proven.opened.as_ref();
+    let unionid = opened.and_then(|data| data.unionid().and_then(WechatId::parse));
+    Identity {
+        app: Arc::clone(app),
+        openid: exchange.openid.clone(),
+        unionid: exchange.unionid.clone().or(unionid),
     }
 }
 
