@@ -1,8 +1,10 @@
 //! Why a request got no answer from a backend. Knows what each reason is called to the client.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use super::seal::Unsealable;
 use crate::domain::refusal::RefusalCode;
 use crate::metrics::UpstreamOutcome;
 use crate::wire::body::too_large;
@@ -53,6 +55,26 @@ pub enum SendError {
     BodyStalled(Duration),
 }
 
+/// Why a call of wxgate's own has no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It got no answer.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Unsealable(#[from] Unsealable),
+    /// The answer broke off.
+    #[error("the backend's answer broke off")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
+    /// The answer has more bytes than this.
+    #[error("the backend's answer is over {0} bytes")]
+    TooLarge(usize),
+    /// The worker that was to make it has ended.
+    #[error("the worker that was to call the backend has ended")]
+    Gone,
+}
+
 impl ConnectError {
     /// Whether this process has no descriptor left, for which no server can be blamed.
     #[must_use]
@@ -92,6 +114,19 @@ impl From<SendError> for Refusal {
             SendError::Timeout(_) => RefusalCode::UpstreamTimeout,
             SendError::BodyTooLarge(limit) => return too_large(*limit),
             SendError::BodyBroken | SendError::BodyStalled(_) => RefusalCode::BadRequest,
+        };
+        Self::because(code, &error)
+    }
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::Send(error) => return error.into(),
+            CallError::Unsealable(_) | CallError::Broken(_) | CallError::TooLarge(_) => {
+                RefusalCode::UpstreamFailed
+            }
+            CallError::Gone => RefusalCode::UpstreamUnreachable,
         };
         Self::because(code, &error)
     }

@@ -22,14 +22,21 @@ use crate::wire::tokens::{strip_headers, strip_query};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// What a trusted proxy in front may say of the client.
+pub(super) const FORWARDED_NAMES: [HeaderName; 3] =
+    [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST];
 /// Under which header the client, the backend and the log find one request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// In which header a backend finds that wxgate itself calls it, and why.
+const X_WXGATE_EVENT: HeaderName = HeaderName::from_static("x-wxgate-event");
+
 /// Under which names backends look for an identity, wxgate's own and those of WeChat CloudRun.
-const USUAL_NAMES: [&str; 11] = [
+const USUAL_NAMES: [&str; 12] = [
     "x-openid",
     "x-unionid",
     "x-appid",
+    "x-user-id",
     "x-wx-openid",
     "x-wx-unionid",
     "x-wx-appid",
@@ -80,6 +87,23 @@ pub struct Outbound<'a> {
     pub request_id: &'a RequestId,
     /// The user, if there is one.
     pub identity: Option<&'a Identity>,
+    /// Why wxgate itself asks; none where a client does.
+    pub event: Option<Event>,
+}
+
+/// Why wxgate itself calls a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A user logs in.
+    Login,
+}
+
+impl Event {
+    const fn as_header(self) -> HeaderValue {
+        match self {
+            Self::Login => HeaderValue::from_static("login"),
+        }
+    }
 }
 
 /// The names that are managed, and the places that are emptied.
@@ -127,6 +151,7 @@ impl Sealer {
             peer,
             request_id,
             identity,
+            event,
         } = outbound;
         let Parts {
             method,
@@ -142,6 +167,9 @@ impl Sealer {
         headers.insert(X_REQUEST_ID, request_id.as_header().clone());
         if let Some(identity) = identity {
             self.inject(identity, &mut headers);
+        }
+        if let Some(event) = event {
+            headers.insert(X_WXGATE_EVENT, event.as_header());
         }
         Ok(Sealed {
             head: Head {
@@ -169,7 +197,7 @@ impl Sealer {
     }
 
     fn inject(&self, identity: &Identity, headers: &mut HeaderMap) {
-        for IdentityHeader { name, fact } in &self.identity.0 {
+        for IdentityHeader { name, fact } in &self.identity.headers {
             if let Some(value) = identity.tell(*fact) {
                 headers.insert(name.clone(), value);
             }
@@ -277,12 +305,12 @@ fn client_chain(headers: &HeaderMap, peer: &Peer) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&chain.join(&b", "[..])).ok()
 }
 
-/// The identity headers, and the usual names of such: whoever renames one or turns it off may still have code that
-/// reads it.
+/// What backends believe: the identity headers, and the usual names of such, since whoever renames one or turns it off
+/// may still have code that reads it; and the header that says that wxgate itself asks.
 fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
     let usual = USUAL_NAMES.map(HeaderName::from_static);
-    let named = plan.0.iter().map(|header| header.name.clone());
-    named.chain(usual).collect()
+    let named = plan.headers.iter().map(|header| header.name.clone());
+    named.chain(usual).chain([X_WXGATE_EVENT]).collect()
 }
 
 #[cfg(test)]

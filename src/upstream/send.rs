@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::Response;
 use hyper::body::Incoming;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::body::{Flow, FlowState};
 use super::connection::connect;
@@ -79,15 +79,22 @@ impl Upstream {
 
     /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing.
     pub(super) async fn send(&self, sealed: Sealed) -> Result<Answered, SendError> {
-        let mut tally = Tally {
-            meter: &self.meter,
-            outcome: UpstreamOutcome::Aborted,
-        };
+        let mut tally = Tally::begin(&self.meter);
         let sent = self.send_uncounted(sealed).await;
-        tally.outcome = match &sent {
-            Ok(_) => UpstreamOutcome::Ok,
-            Err(error) => error.outcome(),
-        };
+        tally.note(&sent);
+        sent
+    }
+
+    /// The same in a time that holds for all of it, until the head of the answer.
+    pub(super) async fn send_within(
+        &self,
+        sealed: Sealed,
+        within: Duration,
+    ) -> Result<Answered, SendError> {
+        let mut tally = Tally::begin(&self.meter);
+        let sent = timeout(within, self.send_uncounted(sealed)).await;
+        let sent = sent.unwrap_or(Err(SendError::Timeout(within)));
+        tally.note(&sent);
         sent
     }
 
@@ -221,6 +228,20 @@ impl Upstream {
 struct Tally<'a> {
     meter: &'a Meter,
     outcome: UpstreamOutcome,
+}
+
+impl<'a> Tally<'a> {
+    fn begin(meter: &'a Meter) -> Self {
+        let outcome = UpstreamOutcome::Aborted;
+        Self { meter, outcome }
+    }
+
+    fn note(&mut self, sent: &Result<Answered, SendError>) {
+        self.outcome = match sent {
+            Ok(_) => UpstreamOutcome::Ok,
+            Err(error) => error.outcome(),
+        };
+    }
 }
 
 impl Drop for Tally<'_> {
