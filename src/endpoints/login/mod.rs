@@ -41,8 +41,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// When a client may come again whom WeChat found to come too often: its limit is counted by the minute.
 const RATE_LIMIT: Duration = Duration::from_mins(1);
 
-/// All that logins need, shared by the workers. What waits for WeChat or a backend runs on the control runtime, so that no worker
-/// does, and goes on when its client has gone: the code is spent by then.
+/// All that logins need, shared by the workers. What waits for WeChat or a backend runs on the control runtime, so that
+/// no worker does, and goes on when its client has gone: the code is spent by then.
 #[derive(Debug)]
 pub struct Logins {
     apps: Vec<AppPlan>,
@@ -126,7 +126,7 @@ impl Logins {
         announcer: Option<Announcer>,
     ) -> Result<LoggedIn, Refusal> {
         let Ok(_place) = self.places.try_acquire() else {
-            return Err(overloaded("too many logins wait for WeChat"));
+            return Err(overloaded("too many logins are under way"));
         };
         let Some(app) = self.apps.get(app) else {
             return Err(Refusal::new(
