@@ -140,10 +140,15 @@ fn a_stop_lets_a_login_that_waits_for_the_backend_finish() {
     let mut line = world.connect();
     line.send(&Ask::post("/wx/login").form(&[("code", &code)]).bytes());
     world.backend.wait_seen(1);
+    let mut idle = world.connect();
     let gateway = world.take_gateway();
     let stopping = thread::spawn(move || gateway.stop());
+    assert!(idle.is_ended());
     gate.open();
-    assert_eq!(line.answer().json()["user"], "7");
+    let answer = line.answer();
+    assert_eq!(answer.json()["user"], "7");
+    assert_eq!(answer.header("connection"), Some("close"));
+    drop(line);
     stopping.join().unwrap().unwrap();
 }
 
