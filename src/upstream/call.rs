@@ -181,3 +181,66 @@ fn seal(sealer: &Sealer, call: Call) -> Result<Sealed, Unsealable> {
         event: Some(call.event),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::{Account, App, WechatId};
+    use crate::domain::peer::Scheme;
+    use crate::domain::refusal::RefusalCode;
+    use crate::wire::refusal::Refusal;
+    use std::sync::Arc;
+
+    const SPAN: Duration = Duration::from_secs(5);
+
+    fn call() -> Call {
+        let id = |text| WechatId::parse(text).unwrap();
+        let app = App {
+            name: "shop".to_owned(),
+            appid: id("wx1"),
+            index: 0,
+        };
+        let peer = Peer::new(None, Scheme::Http, &[]);
+        Call {
+            upstream: 0,
+            path: RequestPath::parse("/in").unwrap(),
+            event: Event::Login,
+            identity: Identity {
+                app: Arc::new(app),
+                openid: id("oAlice"),
+                unionid: None,
+                account: Account::default(),
+            },
+            occasion: Occasion::of(&HeaderMap::new(), &peer, &RequestId::generate()),
+            body: Bytes::from_static(b"{}"),
+        }
+    }
+
+    async fn code(caller: &Caller) -> RefusalCode {
+        Refusal::from(caller.call(call(), SPAN).await.unwrap_err()).code
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_never_takes_a_call_up_is_waited_for_no_longer_than_for_an_answer() {
+        let (sender, calls) = mpsc::channel(1);
+        let caller = Caller(sender);
+        let since = Instant::now();
+        // The first waits in the queue, the second before it.
+        assert_eq!(code(&caller).await, RefusalCode::UpstreamTimeout);
+        assert_eq!(code(&caller).await, RefusalCode::UpstreamTimeout);
+        assert_eq!(since.elapsed(), 2 * SPAN);
+        drop(calls);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_has_ended_makes_the_backend_unreachable() {
+        let (sender, mut calls) = mpsc::channel::<Asked>(1);
+        let caller = Caller(sender);
+        let (code_of_first, ()) = tokio::join!(code(&caller), async {
+            drop(calls.recv().await);
+            drop(calls);
+        });
+        assert_eq!(code_of_first, RefusalCode::UpstreamUnreachable);
+        assert_eq!(code(&caller).await, RefusalCode::UpstreamUnreachable);
+    }
+}
