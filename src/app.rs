@@ -303,9 +303,12 @@ impl Worker {
             .build_local(LocalOptions::default())
             .context("a worker's runtime does not start")?;
         let plan = Arc::clone(&shared.plan);
-        let gateway = Rc::new(Gateway::new(shared, Arc::clone(&metrics)));
-        let listener = Listener::new(&plan.server, gateway, count, metrics);
-        let serving = listener.serve(sockets, told(stopped), plan.server.drain_timeout);
+        let serving = async {
+            let gateway = Rc::new(Gateway::new(shared, Arc::clone(&metrics)));
+            let listener = Listener::new(&plan.server, gateway, count, metrics);
+            let drain = plan.server.drain_timeout;
+            listener.serve(sockets, told(stopped), drain).await
+        };
         runtime.block_on(serving).context("a worker cannot serve")
     }
 }

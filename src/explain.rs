@@ -8,8 +8,9 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
-use crate::config::plan::{Action, Apps, Forward, Guard, Plan, RoutePlan};
-use crate::domain::identity::{App, Identity, WechatId};
+use crate::config::plan::{Action, Apps, Forward, Guard, OnFailure, OnLogin, Plan, RoutePlan};
+use crate::domain::header_text::HeaderText;
+use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
@@ -38,6 +39,9 @@ const SOME_HOST: &str = "localhost";
 const SOME_USER: &str = "OPENID-OF-THE-SESSION";
 /// The same across apps.
 const SOME_UNION_USER: &str = "UNIONID-OF-THE-SESSION";
+/// The same as a backend may know them, and whatever else it may say of them.
+const SOME_LOCAL_USER: &str = "USER-ID-OF-THE-SESSION";
+const SOME_CLAIM: &str = "CLAIM-OF-THE-SESSION";
 /// The address of a client that is nobody's: it is set aside for examples.
 const SOME_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -57,7 +61,12 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     }
     let mut told = format!("route     {}\n", route.label);
     match &route.action {
-        Action::Login { app, .. } => line(&mut told, "action", &format!("login to {}", app.name)),
+        Action::Login(login) => {
+            line(&mut told, "action", &format!("login to {}", login.app.name));
+            if let Some(to) = &login.on_login {
+                line(&mut told, "on login", &told_first(plan, to));
+            }
+        }
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
         Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
@@ -118,11 +127,7 @@ fn sent_on(
         let tokens = &plan.sessions.token;
         head.uri = Cleaner { field, tokens }.target(&head.uri)?;
     }
-    if let Some(upstream) = plan.upstreams.get(to.upstream) {
-        let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
-        let text = format!("{} ({})", upstream.name, servers.join(", "));
-        line(&mut told, "upstream", &text);
-    }
+    line(&mut told, "upstream", &upstream_in_words(plan, to.upstream));
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
     told.push_str(&forwarded(plan, head, path, identity.as_ref()));
     Ok(told)
@@ -145,6 +150,7 @@ fn forwarded(
         peer: &peer,
         request_id: &request_id,
         identity,
+        event: None,
     };
     let shown = sealer.seal(outbound).shown();
     format!(
@@ -163,7 +169,45 @@ fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {
         app: Arc::clone(app?),
         openid: WechatId::parse(SOME_USER)?,
         unionid: WechatId::parse(SOME_UNION_USER),
+        account: some_account(plan, apps),
     })
+}
+
+/// What a backend may have said of a user of `apps`; nothing if none is told of their logins.
+fn some_account(plan: &Plan, apps: &Apps) -> Account {
+    let is_told = plan.routes.iter().any(|route| match &route.action {
+        Action::Login(login) => login.on_login.is_some() && apps.include(&login.app),
+        Action::Check { .. } | Action::Logout { .. } | Action::Forward(_) => false,
+    });
+    if !is_told {
+        return Account::default();
+    }
+    let claims = plan.identity.claims.iter();
+    Account {
+        user_id: HeaderText::parse(SOME_LOCAL_USER).ok(),
+        claims: claims.map(|_| HeaderText::parse(SOME_CLAIM).ok()).collect(),
+    }
+}
+
+/// Who is told of a login before it is answered.
+fn told_first(plan: &Plan, to: &OnLogin) -> String {
+    let upstream = upstream_in_words(plan, to.upstream);
+    let failure = match to.on_failure {
+        OnFailure::Refuse => "is refused",
+        OnFailure::Pass => "goes on",
+    };
+    let (path, timeout) = (to.path.path().sent(), to.timeout);
+    format!(
+        "{upstream} is told at {path}; without its answer within {timeout:?} the login {failure}"
+    )
+}
+
+fn upstream_in_words(plan: &Plan, index: usize) -> String {
+    let Some(upstream) = plan.upstreams.get(index) else {
+        return String::new();
+    };
+    let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
+    format!("{} ({})", upstream.name, servers.join(", "))
 }
 
 fn guard_in_words(guard: Guard) -> &'static str {

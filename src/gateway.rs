@@ -15,21 +15,19 @@ use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 
-use crate::config::plan::{Action, Plan, RoutePlan};
+use crate::config::plan::{Action, Login, Plan, RoutePlan};
 use crate::domain::clock::Clock;
-use crate::domain::identity::App;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
-use crate::domain::template::Template;
-use crate::endpoints::login::{LoginRequest, Logins};
+use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::{check, check_method, logout};
 use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Outbound, Sealer, Upstreams, X_REQUEST_ID};
+use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
 use crate::wechat::Prover;
 use crate::wire::body::Inbound;
 use crate::wire::head::{self, Host};
@@ -58,18 +56,21 @@ pub struct Shared {
 pub struct Gateway {
     shared: Shared,
     sealer: Sealer,
-    upstreams: Upstreams,
+    upstreams: Rc<Upstreams>,
+    caller: Caller,
     ledger: Rc<Ledger>,
 }
 
 impl Gateway {
-    /// A gateway with upstream connections and counts of its own.
+    /// A gateway with upstream connections and counts of its own. It begins on the runtime that drives it.
     #[must_use]
     pub fn new(shared: Shared, metrics: Arc<WorkerMetrics>) -> Self {
         let plan = Arc::clone(&shared.plan);
         let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
         let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
+        let upstreams = Rc::new(upstreams);
+        let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
         let ledger = Rc::new(Ledger {
             plan,
             metrics,
@@ -79,6 +80,7 @@ impl Gateway {
             shared,
             sealer,
             upstreams,
+            caller,
             ledger,
         }
     }
@@ -106,9 +108,9 @@ impl Gateway {
                 let sending = self.forward(to.upstream, head, &path, admission, peer, visit);
                 return sending.await;
             }
-            Action::Login { app, response } => {
-                visit.app = Some(app.index);
-                self.log_in(app, response.as_ref(), &head, body).await?
+            Action::Login(login) => {
+                visit.app = Some(login.app.index);
+                self.log_in(login, &head, body, peer, visit).await?
             }
             Action::Check { apps, response } => {
                 check_method(&head.method)?;
@@ -157,6 +159,7 @@ impl Gateway {
             peer,
             request_id: &visit.request_id,
             identity: session.as_ref().map(|session| &session.identity),
+            event: None,
         });
         let sending = self.upstreams.send(upstream, sealed);
         let answer = visit.time_upstream(sending).await?;
@@ -165,15 +168,22 @@ impl Gateway {
 
     async fn log_in(
         &self,
-        app: &App,
-        response: Option<&Template>,
+        route: &Login,
         head: &Parts,
         body: Inbound,
+        peer: &Peer,
+        visit: &Visit,
     ) -> Result<Response<Bytes>, Refusal> {
         check_method(&head.method)?;
         let body = self.read_fields(head, body).await?;
         let login = LoginRequest::read(head, &body)?;
-        self.shared.logins.answer(app, login, response).await
+        let announcer = route.on_login.as_ref().map(|to| Announcer {
+            to: Arc::clone(to),
+            caller: self.caller.clone(),
+            occasion: Occasion::of(&head.headers, peer, &visit.request_id),
+        });
+        let (logins, response) = (&self.shared.logins, route.response.as_ref());
+        logins.answer(&route.app, login, announcer, response).await
     }
 
     /// The answer to a refusal, in the shape that the route, else the config, else the table gives it.

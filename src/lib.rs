@@ -44,14 +44,17 @@
 //! 3. [`wechat`] calls code2Session on the control runtime, with retries (retry.rs) where they are safe, and reads the
 //!    answer (reply.rs).
 //! 4. wechat/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
-//! 5. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
+//! 5. Where the route has an `on_login`, login/announce.rs tells the backend, through the worker that took the login
+//!    (upstream/call.rs), and login/said.rs reads what it says of the user.
+//! 6. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
 //!    route's `response`.
 //!
 //! # What always holds
 //!
 //! - **Strip always, inject last.** Whatever could pass for an identity is removed on every path, open ones too; the
 //!   identity headers are set after everything else.
-//! - **One constructor.** Only [`upstream::Sealer::seal`] makes an [`upstream::Sealed`], and nothing else is ever sent.
+//! - **One constructor.** Only [`upstream::Sealer::seal`] makes an [`upstream::Sealed`], and nothing else is ever sent. What a
+//!   backend says of a user becomes a header only as a [`domain::header_text::HeaderText`].
 //! - **Default deny.** No route, no answer; a route without `auth` requires a session; a config with a problem does
 //!   not start.
 //! - **No lock across workers on the hot path.** A worker is one thread with its own sockets, connections and counters.

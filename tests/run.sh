@@ -15,6 +15,8 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # A Java that runs a source file needs the compiler, which a JRE leaves out.
 has_jdk() { has java && java --list-modules 2>/dev/null | grep '^jdk\.compiler' >/dev/null; }
 
+has_pdo_sqlite() { has php && php -m 2>/dev/null | grep -i '^pdo_sqlite$' >/dev/null; }
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -30,6 +32,7 @@ missing_packages() {
     has curl || echo curl
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     has php || echo php-cli
+    has_pdo_sqlite || echo php-sqlite3
     has_jdk || echo default-jdk-headless
     has node || echo nodejs
     has npm || echo npm

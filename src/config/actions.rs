@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::answer;
+use super::on_login;
 use super::open_data;
-use super::plan::{Action, AppPlan, Apps, Forward, Guard};
+use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::{At, Place, Source};
 use crate::domain::identity::App;
@@ -18,6 +19,8 @@ pub(super) struct Scope<'a> {
     pub(super) apps: &'a [AppPlan],
     /// The upstreams of the file.
     pub(super) upstream_names: &'a [String],
+    /// The claims that have a header.
+    pub(super) claims: &'a [String],
 }
 
 pub(super) fn plan(
@@ -76,15 +79,19 @@ fn answer_here(
         ("logout", Own::Logout),
     ];
     let own = source.choose(Some(written.clone()), "action", &all)?;
+    if !matches!(own, Own::Login) {
+        on_login::refuse(&raw, source);
+    }
     let response = |allowed| {
         let shape = raw.response.as_ref()?;
         answer::template(shape, allowed, source)
     };
     match own {
-        Own::Login => Some(Action::Login {
+        Own::Login => Some(Action::Login(Login {
             response: response(Placeholder::LOGIN),
+            on_login: on_login::plan(raw.on_login, scope, source),
             app: login_app(raw.app, raw.place, scope, source)?,
-        }),
+        })),
         Own::Check => Some(Action::Check {
             response: response(Placeholder::CHECK),
             apps: apps(raw.app, scope, source),
@@ -106,6 +113,7 @@ fn forward(
         let text = "`response` shapes the answer of an action; an upstream answers for itself";
         source.problem(place, text);
     }
+    on_login::refuse(&raw, source);
     let guards = [
         ("required", Guard::Required),
         ("optional", Guard::Optional),

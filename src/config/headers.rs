@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 /// Names that HTTP, or what wxgate itself says, depends on, folded.
-const RESERVED: [&str; 31] = [
+const RESERVED: [&str; 32] = [
     "accept",
     "accept_encoding",
     "authorization",
@@ -35,6 +35,7 @@ const RESERVED: [&str; 31] = [
     "x_real_ip",
     "x_request_id",
     "x_rewrite_url",
+    "x_wxgate_event",
 ];
 
 /// The same for names that begin so.

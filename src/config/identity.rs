@@ -1,4 +1,4 @@
-//! `[identity]`: the names under which backends get the identity.
+//! `[identity]`: the names under which backends get the identity, and what they themselves said of it.
 
 use http::HeaderName;
 
@@ -27,26 +27,39 @@ pub(super) fn plan(
     tokens: Option<&Texts>,
     source: &Source<'_>,
 ) -> IdentityPlan {
-    let raw = raw.unwrap_or_default();
+    let mut raw = raw.unwrap_or_default();
     let place = raw.identity_preset.as_ref().map(|text| text.place);
-    let named = match preset(&raw, source) {
+    let (user_id, claims) = (raw.user_id.take(), std::mem::take(&mut raw.claims));
+    let mut named = match preset(&raw, source) {
         Some(preset) => of_preset(preset, place),
         None => one_by_one(raw, source),
     };
-    let mut claims = token_claims(tokens);
-    let headers = named.into_iter().map(|Named { header, key, place }| {
-        let claim = Claim::new(&header.name, format!("`{key}`"), place);
-        claim.check(&claims, source);
-        claims.push(claim);
+    named.extend(by_key(
+        "user_id",
+        user_id,
+        "x-user-id",
+        Fact::UserId,
+        source,
+    ));
+    named.extend(of_claims(&claims, source));
+    let mut uses = token_uses(tokens);
+    let headers = named.into_iter().map(|Named { header, by, place }| {
+        let its_use = Use::new(&header.name, by, place);
+        its_use.check(&uses, source);
+        uses.push(its_use);
         header
     });
-    IdentityPlan(headers.collect())
+    IdentityPlan {
+        headers: headers.collect(),
+        claims: claims.into_iter().map(|(claim, _)| claim.value).collect(),
+    }
 }
 
 /// A header, and where the config names it; a default one has no place.
 struct Named {
     header: IdentityHeader,
-    key: &'static str,
+    /// What names it.
+    by: String,
     place: Option<Place>,
 }
 
@@ -74,7 +87,7 @@ fn of_preset(preset: Preset, place: Option<Place>) -> Vec<Named> {
             name: HeaderName::from_static(name),
             fact: *fact,
         },
-        key: "identity_preset",
+        by: "`identity_preset`".to_owned(),
         place,
     });
     named.collect()
@@ -88,17 +101,47 @@ fn one_by_one(raw: RawIdentity, source: &Source<'_>) -> Vec<Named> {
     ];
     let named = keys
         .into_iter()
-        .filter_map(|(key, written, default, fact)| {
-            let place = written.as_ref().map(|text| text.place);
-            let name = match written {
-                None => HeaderName::from_static(default),
-                Some(text) if text.value.is_empty() => return None,
-                Some(text) => source.accept(text, header_name)?,
-            };
-            let header = IdentityHeader { name, fact };
-            Some(Named { header, key, place })
-        });
+        .filter_map(|(key, written, default, fact)| by_key(key, written, default, fact, source));
     named.collect()
+}
+
+/// The header that a key names, or the default one; `""` is for none.
+fn by_key(
+    key: &str,
+    written: Option<Text>,
+    default: &'static str,
+    fact: Fact,
+    source: &Source<'_>,
+) -> Option<Named> {
+    let place = written.as_ref().map(|text| text.place);
+    let name = match written {
+        None => HeaderName::from_static(default),
+        Some(text) if text.value.is_empty() => return None,
+        Some(text) => source.accept(text, header_name)?,
+    };
+    let header = IdentityHeader { name, fact };
+    let by = format!("`{key}`");
+    Some(Named { header, by, place })
+}
+
+/// The headers of `[identity.claims]`, each claim by its place there.
+fn of_claims(claims: &[(Text, Text)], source: &Source<'_>) -> Vec<Named> {
+    let header = |(index, (claim, written)): (usize, &(Text, Text))| {
+        let claim = &claim.value;
+        if written.value.is_empty() {
+            let text = format!("the claim `{claim}` has no header; name one, or remove the claim");
+            source.problem(written.place, text);
+            return None;
+        }
+        let name = source.accept(written.clone(), header_name)?;
+        let fact = Fact::Claim(index);
+        Some(Named {
+            header: IdentityHeader { name, fact },
+            by: format!("the claim `{claim}`"),
+            place: Some(written.place),
+        })
+    };
+    claims.iter().enumerate().filter_map(header).collect()
 }
 
 /// Why a text is no header for an identity.
@@ -120,14 +163,14 @@ fn header_name(text: &str) -> Result<HeaderName, NoHeader> {
     Ok(name)
 }
 
-/// A header name that has a meaning; a default one has no place.
-struct Claim {
+/// What a header name is used for; a default one has no place.
+struct Use {
     name: HeaderName,
     meaning: String,
     place: Option<Place>,
 }
 
-impl Claim {
+impl Use {
     fn new(name: &HeaderName, meaning: String, place: Option<Place>) -> Self {
         let name = name.clone();
         Self {
@@ -155,21 +198,21 @@ impl Claim {
     }
 }
 
-fn token_claims(tokens: Option<&Texts>) -> Vec<Claim> {
+fn token_uses(tokens: Option<&Texts>) -> Vec<Use> {
     let written = |texts: &Texts| {
-        let with_place = |text: &Text| claim_of_token(&text.value, Some(text.place));
+        let with_place = |text: &Text| use_of_token(&text.value, Some(text.place));
         texts.value.iter().filter_map(with_place).collect()
     };
     let default = || {
-        let without_place = |text: &&str| claim_of_token(text, None);
+        let without_place = |text: &&str| use_of_token(text, None);
         DEFAULT_TOKEN.iter().filter_map(without_place).collect()
     };
     tokens.map_or_else(default, written)
 }
 
-fn claim_of_token(text: &str, place: Option<Place>) -> Option<Claim> {
+fn use_of_token(text: &str, place: Option<Place>) -> Option<Use> {
     match TokenPlace::parse(text).ok()? {
-        TokenPlace::Header(name) => Some(Claim::new(&name, "the token".to_owned(), place)),
+        TokenPlace::Header(name) => Some(Use::new(&name, "the token".to_owned(), place)),
         TokenPlace::Bearer
         | TokenPlace::Query(_)
         | TokenPlace::Cookie(_)

@@ -11,6 +11,7 @@ mod apps;
 mod headers;
 mod identity;
 mod log;
+mod on_login;
 mod open_data;
 pub mod plan;
 mod problems;
@@ -78,10 +79,12 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
     let apps = apps::plan(raw.apps, source, surroundings);
     let sessions = raw.sessions.as_ref();
     let tokens = sessions.and_then(|sessions| sessions.token.clone());
+    let identity = identity::plan(raw.identity, tokens.as_ref(), source);
     let scope = Scope {
         app_names: &app_names,
         apps: &apps,
         upstream_names: &upstream_names,
+        claims: &identity.claims,
     };
     let (routes, route_table) = routes::plan(raw.routes, &scope, &server, source);
     Plan {
@@ -92,7 +95,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         wechat: wechat::plan(raw.wechat, source),
         apps,
         sessions: sessions::plan(raw.sessions, source),
-        identity: identity::plan(raw.identity, tokens.as_ref(), source),
+        identity,
         upstreams: upstreams::plan(raw.upstreams, source, surroundings),
         routes,
         route_table,

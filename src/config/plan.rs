@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode, uri::Authority};
 use ipnet::IpNet;
 
+use crate::domain::call_path::CallPath;
 use crate::domain::field_name::FieldName;
 use crate::domain::identity::{App, Fact};
 use crate::domain::refusal::RefusalCode;
@@ -125,9 +126,14 @@ pub struct SessionsPlan {
     pub login_replay: Duration,
 }
 
-/// `[identity]`: the headers that tell a backend who it is, no two of one name.
-#[derive(Clone, Debug)]
-pub struct IdentityPlan(pub Vec<IdentityHeader>);
+/// `[identity]`.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityPlan {
+    /// The headers that tell a backend who it is, no two of one name.
+    pub headers: Vec<IdentityHeader>,
+    /// What a backend calls the claims; a [`Fact::Claim`] is a place here.
+    pub claims: Vec<String>,
+}
 
 /// A header that tells one fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,12 +206,7 @@ pub struct RoutePlan {
 #[derive(Debug)]
 pub enum Action {
     /// `action = "login"`.
-    Login {
-        /// The app whose codes it takes.
-        app: Arc<App>,
-        /// `response`, if it has its own.
-        response: Option<Template>,
-    },
+    Login(Login),
     /// `action = "check"`.
     Check {
         /// Whose sessions it takes.
@@ -222,6 +223,41 @@ pub enum Action {
     },
     /// `upstream = "…"`.
     Forward(Forward),
+}
+
+/// What a login route does.
+#[derive(Debug)]
+pub struct Login {
+    /// The app whose codes it takes.
+    pub app: Arc<App>,
+    /// `on_login`, if a backend is told.
+    pub on_login: Option<Arc<OnLogin>>,
+    /// `response`, if it has its own.
+    pub response: Option<Template>,
+}
+
+/// `on_login = { … }`: the backend that is told of a login before it is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OnLogin {
+    /// Its place among the upstreams.
+    pub upstream: usize,
+    /// Where it is told, and where nobody else comes.
+    pub path: CallPath,
+    /// The whole call.
+    pub timeout: Duration,
+    /// What becomes of the login if the call fails.
+    pub on_failure: OnFailure,
+    /// The claims that have a header, in the order of the config.
+    pub claims: Vec<String>,
+}
+
+/// `on_failure = "…"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The login is refused.
+    Refuse,
+    /// The login goes on as if the backend had nothing to say.
+    Pass,
 }
 
 /// What a route with an upstream does.

@@ -166,11 +166,15 @@ pub(super) struct RawIdentity {
     pub(super) openid: Option<Text>,
     pub(super) unionid: Option<Text>,
     pub(super) appid: Option<Text>,
+    pub(super) user_id: Option<Text>,
+    pub(super) claims: Vec<(Text, Text)>,
 }
 
 impl RawIdentity {
     fn fields(identity: &mut Table<'_>) -> Self {
         Self {
+            user_id: identity.text("user_id"),
+            claims: identity.named_texts("claims"),
             identity_preset: identity.text("identity_preset"),
             openid: identity.text("openid"),
             unionid: identity.text("unionid"),
@@ -239,6 +243,7 @@ pub(super) struct RawDeed<'a> {
     pub(super) upstream: Option<Text>,
     pub(super) auth: Option<Text>,
     pub(super) app: Option<Texts>,
+    pub(super) on_login: Option<RawOnLogin>,
     pub(super) open_data: Option<Text>,
     pub(super) open_data_field: Option<Text>,
 }
@@ -252,8 +257,29 @@ impl<'a> RawDeed<'a> {
             upstream: route.text("upstream"),
             auth: route.text("auth"),
             app: route.one_or_more("app"),
+            on_login: route.table("on_login", RawOnLogin::fields),
             open_data: route.text("open_data"),
             open_data_field: route.text("open_data_field"),
+        }
+    }
+}
+
+pub(super) struct RawOnLogin {
+    pub(super) place: Place,
+    pub(super) upstream: Option<Text>,
+    pub(super) path: Option<Text>,
+    pub(super) timeout: Option<Text>,
+    pub(super) on_failure: Option<Text>,
+}
+
+impl RawOnLogin {
+    fn fields(on_login: &mut Table<'_>) -> Self {
+        Self {
+            place: on_login.place(),
+            upstream: on_login.needed("upstream", Table::text),
+            path: on_login.needed("path", Table::text),
+            timeout: on_login.duration("timeout"),
+            on_failure: on_login.text("on_failure"),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::raw::{RawRoute, RawRule, Texts};
 use super::refusals;
 use super::source::{Place, Source};
 use super::units::size;
+use crate::domain::call_path::CallPath;
 use crate::domain::route::{HostPattern, PathPattern, RoutePattern, RouteTable};
 
 /// The routes in the order of the file, and the table that finds their places.
@@ -19,6 +20,7 @@ pub(super) fn plan(
 ) -> (Vec<RoutePlan>, RouteTable) {
     let read = |raw: RawRoute<'_>| {
         let deed = Deed {
+            on_login: raw.deed.on_login.as_ref().map(|on_login| on_login.place),
             action: actions::plan(raw.deed, &raw.rule, scope, source),
             max_body: source.accept(raw.max_body, size).unwrap_or(server.max_body),
             refusals: refusals::plan(raw.refusals, source),
@@ -26,7 +28,8 @@ pub(super) fn plan(
         (Rule::read(raw.rule, source), deed)
     };
     let (rules, deeds): (Vec<_>, Vec<_>) = raw.into_iter().map(read).unzip();
-    let table = arrange(rules.iter().flatten(), source);
+    let closed = close(&deeds, &rules, source);
+    let table = arrange(rules.iter().flatten(), source).closed_at(closed);
     let routes = rules.into_iter().zip(deeds);
     let routes = routes.filter_map(|(rule, deed)| deed.under(rule?));
     (routes.collect(), table)
@@ -35,6 +38,8 @@ pub(super) fn plan(
 /// What a route does, as far as it makes sense.
 struct Deed {
     action: Option<Action>,
+    /// Where it says what is called at a login.
+    on_login: Option<Place>,
     max_body: u64,
     refusals: RefusalShapes,
 }
@@ -94,6 +99,30 @@ fn arrange<'a>(rules: impl Iterator<Item = &'a Rule>, source: &Source<'_>) -> Ro
         }
         RouteTable::default()
     })
+}
+
+/// The paths that only wxgate itself calls. A rule that leads to one would never match.
+fn close(deeds: &[Deed], rules: &[Option<Rule>], source: &Source<'_>) -> Vec<CallPath> {
+    let calls = deeds.iter().filter_map(|deed| {
+        let Some(Action::Login(login)) = &deed.action else {
+            return None;
+        };
+        Some((&login.on_login.as_ref()?.path, deed.on_login?))
+    });
+    let close = |(path, place): (&CallPath, _)| {
+        let line = source.line(place);
+        for rule in rules.iter().flatten() {
+            if rule.pattern.path.is_closed_by(path) {
+                let text = format!(
+                    "the `on_login` of line {line} closes this path, which only wxgate itself calls; \
+                     give one of them another path"
+                );
+                source.problem(rule.place, text);
+            }
+        }
+        path.clone()
+    };
+    calls.map(close).collect()
 }
 
 /// A text that is no method.

@@ -163,6 +163,23 @@ impl<'a> Table<'a> {
         named.unwrap_or_default()
     }
 
+    /// A table of strings whose names are free, in the order of the file.
+    pub(super) fn named_texts(&mut self, key: &'static str) -> Vec<(At<String>, At<String>)> {
+        let named = self.table(key, |names| {
+            let entries = std::mem::take(&mut names.left).into_iter();
+            let read = entries.filter_map(|(name, value)| {
+                let name = Place(name.span().start).at(name.into_inner().into_owned());
+                let At { value, place } = placed(value);
+                match value {
+                    DeValue::String(text) => Some((name, place.at(text.into_owned()))),
+                    other => names.wrong(&name.value, "a string", &other, place),
+                }
+            });
+            read.collect()
+        });
+        named.unwrap_or_default()
+    }
+
     /// Reads a value that was taken off as the table that it must be.
     pub(super) fn open<T>(
         &self,

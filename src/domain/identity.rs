@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::header_text::HeaderText;
+
 /// The longest openid or unionid that is believed, in characters. WeChat's have 28.
 const MAX_ID_LEN: usize = 128;
 
@@ -68,6 +70,10 @@ pub enum Fact {
     AppId,
     /// That a mini-program's user is behind the request at all: always `wx_client`, as WeChat CloudRun has it.
     Source,
+    /// The user as the backend itself knows them, where it has said so.
+    UserId,
+    /// What the backend has said of the user under the configured claim at this place.
+    Claim(usize),
 }
 
 /// What [`Fact::Source`] says.
@@ -82,6 +88,17 @@ pub struct Identity {
     pub openid: WechatId,
     /// The user, as all mini-programs of one owner know them, where WeChat tells it.
     pub unionid: Option<WechatId>,
+    /// What the backend said of the user at the login.
+    pub account: Account,
+}
+
+/// A user as the backend knows them; empty where it was not asked, or had nothing to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Its own id of the user.
+    pub user_id: Option<HeaderText>,
+    /// The value of each configured claim, in the order of the config; of none, if no claim has one.
+    pub claims: Box<[Option<HeaderText>]>,
 }
 
 impl Identity {
@@ -93,8 +110,14 @@ impl Identity {
             Fact::UnionId => self.unionid.as_ref().map(|id| id.as_header().clone()),
             Fact::AppId => Some(self.app.appid.as_header().clone()),
             Fact::Source => Some(SOURCE),
+            Fact::UserId => self.account.user_id.as_ref().map(text),
+            Fact::Claim(place) => self.account.claims.get(place)?.as_ref().map(text),
         }
     }
+}
+
+fn text(text: &HeaderText) -> HeaderValue {
+    text.as_header().clone()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The words of the gateway as types: what a request, a session and a rule are. Knows neither sockets nor files.
 
+pub mod call_path;
 pub mod clock;
 pub mod field_name;
+pub mod header_text;
 pub mod identity;
 pub mod login_code;
 pub mod path;

@@ -71,6 +71,15 @@ impl<'a> RequestPath<'a> {
         Ok(path)
     }
 
+    /// The same path, whatever it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> RequestPath<'static> {
+        RequestPath {
+            sent: Cow::Owned(self.sent.into_owned()),
+            matched: Cow::Owned(self.matched.into_owned()),
+        }
+    }
+
     /// The path as it goes to the backend: unreserved characters plain, all others as they came.
     #[must_use]
     pub fn sent(&self) -> &str {

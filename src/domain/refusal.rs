@@ -17,7 +17,7 @@ pub enum RefusalCode {
     LoginCodeInvalid,
     /// A code that was exchanged before.
     LoginCodeUsed,
-    /// A user whom WeChat considers a risk.
+    /// A user whom WeChat considers a risk, or whom the backend does not let in.
     LoginBlocked,
     /// Too many logins, says WeChat.
     LoginRateLimited,
@@ -43,7 +43,7 @@ pub enum RefusalCode {
     HeadersTooLarge,
     /// No connection to a backend.
     UpstreamUnreachable,
-    /// A backend whose answer is not HTTP.
+    /// A backend whose answer is not HTTP, or not what wxgate asked for.
     UpstreamFailed,
     /// A backend that does not answer in time.
     UpstreamTimeout,
@@ -141,7 +141,7 @@ impl RefusalCode {
             Self::LoginCodeMissing => "a login needs the code that wx.login() gave",
             Self::LoginCodeInvalid => "this login code is not valid: call wx.login() again",
             Self::LoginCodeUsed => "this login code was used before: call wx.login() again",
-            Self::LoginBlocked => "WeChat does not let this user log in",
+            Self::LoginBlocked => "this user may not log in",
             Self::LoginRateLimited => "too many logins: wait a little, then try again",
             Self::WechatUnavailable => "WeChat does not answer: wait a little, then try again",
             Self::GatewayMisconfigured => "the gateway is not set up for this mini-program",
@@ -156,7 +156,7 @@ impl RefusalCode {
             Self::UriTooLong => "the address of this request is too long",
             Self::HeadersTooLarge => "the headers of this request are too large",
             Self::UpstreamUnreachable => "the service behind the gateway cannot be reached",
-            Self::UpstreamFailed => "the service behind the gateway broke off its answer",
+            Self::UpstreamFailed => "the service behind the gateway gave no proper answer",
             Self::UpstreamTimeout => "the service behind the gateway does not answer in time",
             Self::Overloaded => "too much is going on here: wait a little, then try again",
         }

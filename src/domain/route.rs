@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 use http::Method;
 use rustc_hash::FxHashMap;
 
+use super::call_path::CallPath;
 use super::path::{PathError, RequestPath};
 
 /// The path of a rule: one path, or everything below one at a segment border.
@@ -32,6 +33,14 @@ pub enum PathPatternError {
 }
 
 impl PathPattern {
+    /// Whether all requests that it matches go where only the gateway itself calls.
+    #[must_use]
+    pub fn is_closed_by(&self, call: &CallPath) -> bool {
+        match self {
+            Self::Exact(path) | Self::Below(path) => call.closes(path),
+        }
+    }
+
     /// Reads `"/path"` or `"/path/*"`.
     ///
     /// # Errors
@@ -121,6 +130,8 @@ pub struct RoutePattern {
 pub struct RouteTable {
     exact: FxHashMap<Vec<u8>, HostRules>,
     below: FxHashMap<Vec<u8>, HostRules>,
+    /// Where no rule leads; a few at most.
+    closed: Vec<CallPath>,
 }
 
 /// Two rules that are equally specific for some request, each by its place among the rules.
@@ -137,6 +148,8 @@ pub struct RouteConflict {
 pub enum NoRoute {
     /// No rule has its path and host.
     NotFound,
+    /// Its path is one that only the gateway itself calls.
+    Closed,
     /// Only the method is in the way; these are the ones that are not.
     Method(Vec<Method>),
     /// A backend that drops path parameters would see another rule's path.
@@ -164,26 +177,40 @@ impl RouteTable {
         }
     }
 
+    /// The same rules, of which none leads to where only the gateway itself calls.
+    #[must_use]
+    pub fn closed_at(self, closed: Vec<CallPath>) -> Self {
+        Self { closed, ..self }
+    }
+
     /// Finds the most specific rule: exact over below, longer over shorter, with host over without, with method
     /// over without. `host` is without its port.
     ///
     /// # Errors
     ///
-    /// No rule has the path, the host and the method, or two readings of the path fall under two rules.
+    /// No rule has the path, the host and the method, the path is closed, or two readings of it fall under two rules.
     pub fn find(
         &self,
         path: &RequestPath<'_>,
         host: &str,
         method: &Method,
     ) -> Result<usize, NoRoute> {
+        if self.closes(path.matched()) {
+            return Err(NoRoute::Closed);
+        }
         let host = lower_case(host);
         let found = self.find_path(path.matched(), &host, method);
         match path.without_parameters() {
+            Some(other) if self.closes(&other) => Err(NoRoute::Closed),
             Some(other) if self.find_path(&other, &host, method) != found => {
                 Err(NoRoute::Ambiguous)
             }
             _ => found,
         }
+    }
+
+    fn closes(&self, path: &[u8]) -> bool {
+        self.closed.iter().any(|closed| closed.closes(path))
     }
 
     fn insert(&mut self, pattern: &RoutePattern, index: usize) -> Option<RouteConflict> {

@@ -151,7 +151,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::{App, WechatId};
+    use crate::domain::identity::{Account, App, WechatId};
 
     const LIMITS: SessionLimits = SessionLimits {
         lifetime: Duration::from_hours(10),
@@ -169,6 +169,7 @@ mod tests {
             app: Arc::new(app),
             openid,
             unionid: None,
+            account: Account::default(),
         };
         Session::open(
             identity,

@@ -13,6 +13,10 @@ pub enum Placeholder {
     OpenId,
     /// `{unionid}`: the user across mini-programs, or null.
     UnionId,
+    /// `{user_id}`: the user as the backend knows them, or null.
+    UserId,
+    /// `{data}`: what the backend adds to the answer to a login, or null.
+    Data,
     /// `{code}`: the refusal's code.
     Code,
     /// `{message}`: the refusal's sentence.
@@ -30,10 +34,18 @@ impl Placeholder {
         Self::ExpiresIn,
         Self::OpenId,
         Self::UnionId,
+        Self::UserId,
+        Self::Data,
         Self::Null,
     ];
     /// What the answer to a check can tell.
-    pub const CHECK: &[Self] = &[Self::ExpiresIn, Self::OpenId, Self::UnionId, Self::Null];
+    pub const CHECK: &[Self] = &[
+        Self::ExpiresIn,
+        Self::OpenId,
+        Self::UnionId,
+        Self::UserId,
+        Self::Null,
+    ];
     /// What the answer to a logout can tell.
     pub const LOGOUT: &[Self] = &[Self::Null];
     /// What a refusal can tell.
@@ -47,6 +59,8 @@ impl Placeholder {
             Self::ExpiresIn => "expires_in",
             Self::OpenId => "openid",
             Self::UnionId => "unionid",
+            Self::UserId => "user_id",
+            Self::Data => "data",
             Self::Code => "code",
             Self::Message => "message",
             Self::RequestId => "request_id",

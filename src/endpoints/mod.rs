@@ -40,8 +40,17 @@ fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Tim
             .as_ref()
             .map(|id| id.as_str().into())
             .unwrap_or_default(),
-        Placeholder::Code | Placeholder::Message | Placeholder::RequestId | Placeholder::Null => {
-            Value::Null
-        }
+        Placeholder::UserId => session
+            .identity
+            .account
+            .user_id
+            .as_ref()
+            .map(|id| id.as_str().into())
+            .unwrap_or_default(),
+        Placeholder::Data
+        | Placeholder::Code
+        | Placeholder::Message
+        | Placeholder::RequestId
+        | Placeholder::Null => Value::Null,
     }
 }

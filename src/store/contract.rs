@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Opened, Store};
 use crate::config::plan::SessionsPlan;
 use crate::domain::clock::Clock;
-use crate::domain::identity::{App, Identity, WechatId};
+use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::session::{SessionKey, SessionLimits};
 use crate::domain::token::Skey;
 use crate::metrics::{Labels, Metrics};
@@ -97,6 +97,7 @@ fn identity(app: usize, user: &str) -> Identity {
         }),
         openid: WechatId::parse(user).unwrap(),
         unionid: WechatId::parse(&format!("u-{user}")),
+        account: Account::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a request got no answer from a backend. Knows what each reason is called to the client.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -80,6 +81,23 @@ pub enum SendError {
     BodyStalled(Duration),
 }
 
+/// Why a call of wxgate's own has no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It got no answer.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The answer broke off.
+    #[error("the backend's answer broke off")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
+    /// The answer has more bytes than this.
+    #[error("the backend's answer is over {0} bytes")]
+    TooLarge(usize),
+    /// The worker that was to make it has ended.
+    #[error("the worker that was to call the backend has ended")]
+    Gone,
+}
+
 impl ConnectError {
     /// Whether this process has no descriptor left, for which no server can be blamed.
     #[must_use]
@@ -119,6 +137,17 @@ impl From<SendError> for Refusal {
             SendError::Timeout(_) => RefusalCode::UpstreamTimeout,
             SendError::Body(BodyCut::TooLarge(limit)) => return too_large(*limit),
             SendError::Body(BodyCut::Broken) | SendError::BodyStalled(_) => RefusalCode::BadRequest,
+        };
+        Self::because(code, &error)
+    }
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::Send(error) => return error.into(),
+            CallError::Broken(_) | CallError::TooLarge(_) => RefusalCode::UpstreamFailed,
+            CallError::Gone => RefusalCode::UpstreamUnreachable,
         };
         Self::because(code, &error)
     }

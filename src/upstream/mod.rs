@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod call;
 mod chunks;
 mod connection;
 mod error;
@@ -23,8 +24,9 @@ use crate::metrics::WorkerMetrics;
 use crate::wire::headers::ManagedNames;
 
 pub use answer::AnswerBody;
-pub use error::SendError;
-pub use seal::{Outbound, Sealed, Sealer, X_REQUEST_ID};
+pub use call::{Call, Caller, Occasion, Reply};
+pub use error::{CallError, SendError};
+pub use seal::{Event, Outbound, Sealed, Sealer, X_REQUEST_ID};
 
 use send::Upstream;
 
@@ -66,5 +68,20 @@ impl Upstreams {
     ) -> Result<Response<AnswerBody>, SendError> {
         let upstream = self.upstreams.get(index).ok_or(SendError::NoServer)?;
         upstream.send(sealed, &self.hidden).await
+    }
+
+    /// The same, where the head of the answer must be there `within` a time, whatever the upstream's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    async fn send_within(
+        &self,
+        index: usize,
+        sealed: Sealed,
+        within: Duration,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let upstream = self.upstreams.get(index).ok_or(SendError::NoServer)?;
+        upstream.send_within(sealed, &self.hidden, within).await
     }
 }

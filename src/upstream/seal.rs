@@ -19,18 +19,25 @@ use crate::wire::tokens::{strip_headers, strip_query};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// What a trusted proxy in front may say of the client.
+pub(super) const FORWARDED_NAMES: [HeaderName; 3] =
+    [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST];
 /// Under which header the client, the backend and the log find one request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// In which header a backend finds that wxgate itself calls it, and why.
+const X_WXGATE_EVENT: HeaderName = HeaderName::from_static("x-wxgate-event");
 
 /// How a body of unknown length is sent.
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 /// What a head takes at once, in bytes; most are shorter.
 const USUAL_HEAD: usize = 1024;
 /// Under which names backends look for an identity, wxgate's own and those of WeChat CloudRun.
-const USUAL_NAMES: [&str; 11] = [
+const USUAL_NAMES: [&str; 12] = [
     "x-openid",
     "x-unionid",
     "x-appid",
+    "x-user-id",
     "x-wx-openid",
     "x-wx-unionid",
     "x-wx-appid",
@@ -66,6 +73,23 @@ pub struct Outbound<'a> {
     pub request_id: &'a RequestId,
     /// The user, if there is one.
     pub identity: Option<&'a Identity>,
+    /// Why wxgate itself asks; none where a client does.
+    pub event: Option<Event>,
+}
+
+/// Why wxgate itself calls a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A user logs in.
+    Login,
+}
+
+impl Event {
+    const fn as_header(self) -> HeaderValue {
+        match self {
+            Self::Login => HeaderValue::from_static("login"),
+        }
+    }
 }
 
 /// The names that are managed, and the places that are emptied.
@@ -110,6 +134,7 @@ impl Sealer {
             peer,
             request_id,
             identity,
+            event,
         } = outbound;
         strip_headers(&self.tokens, &mut head.headers);
         let body = SealedBody::new(body);
@@ -121,6 +146,9 @@ impl Sealer {
         write_header(&X_REQUEST_ID, request_id.as_header(), &mut text);
         if let Some(identity) = identity {
             self.write_identity(identity, &mut text);
+        }
+        if let Some(event) = event {
+            write_header(&X_WXGATE_EVENT, &event.as_header(), &mut text);
         }
         text.extend_from_slice(b"\r\n");
         Sealed {
@@ -156,7 +184,7 @@ impl Sealer {
     }
 
     fn write_identity(&self, identity: &Identity, text: &mut Vec<u8>) {
-        for IdentityHeader { name, fact } in &self.identity.0 {
+        for IdentityHeader { name, fact } in &self.identity.headers {
             if let Some(value) = identity.tell(*fact) {
                 write_header(name, &value, text);
             }
@@ -241,12 +269,12 @@ fn client_chain(headers: &HeaderMap, peer: &Peer) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&chain.join(&b", "[..])).ok()
 }
 
-/// The identity headers, and the usual names of such: whoever renames one or turns it off may still have code that
-/// reads it.
+/// What backends believe: the identity headers, and the usual names of such, since whoever renames one or turns it off
+/// may still have code that reads it; and the header that says that wxgate itself asks.
 fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
     let usual = USUAL_NAMES.map(HeaderName::from_static);
-    let named = plan.0.iter().map(|header| header.name.clone());
-    named.chain(usual).collect()
+    let named = plan.headers.iter().map(|header| header.name.clone());
+    named.chain(usual).chain([X_WXGATE_EVENT]).collect()
 }
 
 #[cfg(test)]

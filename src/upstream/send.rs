@@ -7,7 +7,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use http::Response;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answer::{self, AnswerBody};
 use super::connection::Connection;
@@ -78,15 +78,23 @@ impl Upstream {
         sealed: Sealed,
         hidden: &ManagedNames,
     ) -> Result<Response<AnswerBody>, SendError> {
-        let mut tally = Tally {
-            meter: &self.meter,
-            outcome: UpstreamOutcome::Aborted,
-        };
+        let mut tally = Tally::begin(&self.meter);
         let sent = self.send_uncounted(sealed, hidden).await;
-        tally.outcome = match &sent {
-            Ok(_) => UpstreamOutcome::Ok,
-            Err(error) => error.outcome(),
-        };
+        tally.note(&sent);
+        sent
+    }
+
+    /// The same in a time that holds for all of it, until the head of the answer.
+    pub(super) async fn send_within(
+        &self,
+        sealed: Sealed,
+        hidden: &ManagedNames,
+        within: Duration,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let mut tally = Tally::begin(&self.meter);
+        let sent = timeout(within, self.send_uncounted(sealed, hidden)).await;
+        let sent = sent.unwrap_or(Err(SendError::Timeout(within)));
+        tally.note(&sent);
         sent
     }
 
@@ -203,6 +211,20 @@ impl Upstream {
 struct Tally<'a> {
     meter: &'a Meter,
     outcome: UpstreamOutcome,
+}
+
+impl<'a> Tally<'a> {
+    fn begin(meter: &'a Meter) -> Self {
+        let outcome = UpstreamOutcome::Aborted;
+        Self { meter, outcome }
+    }
+
+    fn note(&mut self, sent: &Result<Response<AnswerBody>, SendError>) {
+        self.outcome = match sent {
+            Ok(_) => UpstreamOutcome::Ok,
+            Err(error) => error.outcome(),
+        };
+    }
 }
 
 impl Drop for Tally<'_> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::crypto::{OpenData, Undecryptable, decrypt, verify_signature};
 use crate::domain::clock::Clock;
 use crate::domain::identity::{App, WechatId};
@@ -32,6 +34,17 @@ struct Sealed {
     data: String,
     iv: String,
 }
+
+/// What proofs that hold tell of a user. It names a person, so it masks itself in logs.
+#[derive(Debug, Default)]
+pub struct Proven {
+    /// What was sealed.
+    pub opened: Option<OpenData>,
+    signed: Option<Raw>,
+}
+
+/// A `rawData` that fits its `signature`.
+struct Raw(String);
 
 /// Proofs that do not hold; the text is for the log alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +108,15 @@ impl Proofs {
     }
 }
 
+impl Proven {
+    /// What WeChat says of the user: the members that were sealed, else those of the JSON object that was signed.
+    #[must_use]
+    pub fn user_info(&self) -> Option<Map<String, Value>> {
+        let opened = self.opened.as_ref().map(|data| data.members().clone());
+        opened.or_else(|| serde_json::from_str(&self.signed.as_ref()?.0).ok())
+    }
+}
+
 /// Holds proofs against users.
 #[derive(Clone, Debug)]
 pub struct Prover {
@@ -115,7 +137,7 @@ impl Prover {
         &self.clock
     }
 
-    /// Holds every proof against one user of `app`, and gives what was sealed.
+    /// Holds every proof against one user of `app`, and gives what they prove.
     ///
     /// # Errors
     ///
@@ -127,18 +149,27 @@ impl Prover {
         app: &App,
         openid: &WechatId,
         keys: &UserKeys,
-    ) -> Result<Option<OpenData>, Unproven> {
-        if let Some(signed) = &proofs.signed
-            && !in_turn(keys).any(|key| signed.fits(key))
-        {
-            return Err(Unproven::Signature("the signature does not fit rawData"));
-        }
-        let Some(sealed) = &proofs.sealed else {
-            return Ok(None);
-        };
+    ) -> Result<Proven, Unproven> {
+        let signed = proofs.signed.as_ref().map(|signed| signed.verify(keys));
+        let signed = signed.transpose()?;
+        let sealed = proofs.sealed.as_ref();
+        let data = sealed.map(|sealed| self.open(sealed, app, openid, keys));
+        Ok(Proven {
+            opened: data.transpose()?,
+            signed,
+        })
+    }
+
+    fn open(
+        &self,
+        sealed: &Sealed,
+        app: &App,
+        openid: &WechatId,
+        keys: &UserKeys,
+    ) -> Result<OpenData, Unproven> {
         let mut readable = in_turn(keys).filter_map(|key| sealed.open(key, app).ok());
         let data = readable.find(|data| self.is_in_time(data) && is_of(data, openid));
-        data.map(Some).ok_or(Unproven::CLOSED)
+        data.ok_or(Unproven::CLOSED)
     }
 
     fn is_in_time(&self, data: &OpenData) -> bool {
@@ -152,6 +183,13 @@ impl Prover {
 }
 
 impl Signed {
+    fn verify(&self, keys: &UserKeys) -> Result<Raw, Unproven> {
+        if !in_turn(keys).any(|key| self.fits(key)) {
+            return Err(Unproven::Signature("the signature does not fit rawData"));
+        }
+        Ok(Raw(self.raw_data.clone()))
+    }
+
     fn fits(&self, key: &SessionKey) -> bool {
         verify_signature(&self.raw_data, key, &self.signature)
     }
@@ -173,7 +211,7 @@ fn is_of(data: &OpenData, openid: &WechatId) -> bool {
     data.openid().is_none_or(|named| named == openid.as_str())
 }
 
-/// Both kinds hold what users wrote of themselves, so neither shows in logs.
+/// All of them hold what users wrote of themselves, so none shows in logs.
 impl fmt::Debug for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signed(***)")
@@ -186,6 +224,12 @@ impl fmt::Debug for Sealed {
     }
 }
 
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Raw(***)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,33 +237,51 @@ mod tests {
     use crate::simulator::{Sealed as SealedByWechat, seal_bytes};
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
-    use serde_json::{Value, json};
+    use bytes::Bytes;
+    use serde_json::json;
+    use sha1::{Digest, Sha1};
     use std::borrow::Cow;
 
     const KEY: [u8; 16] = [7; 16];
     const OLD_KEY: [u8; 16] = [8; 16];
     const LIMIT: Duration = Duration::from_mins(10);
 
-    /// Whether data with this watermark opens for a user with both keys.
-    fn opens(prover: &Prover, key: [u8; 16], watermark: &Value) -> bool {
+    /// What these fields prove of a user with both keys.
+    fn held(prover: &Prover, fields: Vec<(&str, String)>) -> Result<Proven, Unproven> {
         let app = App {
             name: "shop".to_owned(),
             appid: WechatId::parse("wx1").unwrap(),
             index: 0,
         };
-        let plain = json!({"watermark": watermark, "openId": "oAlice"}).to_string();
-        let SealedByWechat { encrypted_data, iv } = seal_bytes(&key, plain.as_bytes());
-        let fields = [("encryptedData", encrypted_data), ("iv", iv)];
-        let fields = fields.map(|(name, value)| (Cow::Borrowed(name), Cow::Owned(value)));
-        let proofs = Proofs::of(&Fields::from_iter(fields)).unwrap();
+        let owned = |(name, value)| (Cow::Borrowed(name), Cow::Owned(value));
+        let proofs = Proofs::of(&fields.into_iter().map(owned).collect()).unwrap();
         let key = |bytes| SessionKey::new(&STANDARD.encode(bytes));
         let keys = UserKeys {
             current: key(KEY),
             previous: Some(key(OLD_KEY)),
         };
         let openid = WechatId::parse("oAlice").unwrap();
-        match prover.hold(&proofs, &app, &openid, &keys) {
-            Ok(data) => data.is_some(),
+        prover.hold(&proofs, &app, &openid, &keys)
+    }
+
+    fn sealed(key: [u8; 16], plain: &Value) -> Vec<(&'static str, String)> {
+        let plain = plain.to_string();
+        let SealedByWechat { encrypted_data, iv } = seal_bytes(&key, plain.as_bytes());
+        vec![("encryptedData", encrypted_data), ("iv", iv)]
+    }
+
+    fn signed(raw_data: &str) -> Vec<(&'static str, String)> {
+        let text = format!("{raw_data}{}", STANDARD.encode(KEY));
+        let digest = Bytes::copy_from_slice(&Sha1::digest(text));
+        let signature = format!("{digest:x}");
+        vec![("rawData", raw_data.to_owned()), ("signature", signature)]
+    }
+
+    /// Whether data with this watermark opens.
+    fn opens(prover: &Prover, key: [u8; 16], watermark: &Value) -> bool {
+        let plain = json!({"watermark": watermark, "openId": "oAlice"});
+        match held(prover, sealed(key, &plain)) {
+            Ok(held) => held.opened.is_some(),
             Err(error) => {
                 assert_eq!(error, Unproven::CLOSED);
                 false
@@ -273,5 +335,35 @@ mod tests {
         }
         let ancient = json!({"appid": "wx1", "timestamp": 0});
         assert!(opens(&unlimited, KEY, &ancient));
+    }
+
+    #[test]
+    fn what_is_sealed_tells_of_the_user_before_what_is_signed() {
+        let prover = Prover::new(None, Clock::start());
+        let told = |fields| {
+            let told = held(&prover, fields).unwrap();
+            assert!(!format!("{told:?}").contains("ali"), "{told:?}");
+            told.user_info().map(Value::Object)
+        };
+        let plain = json!({"nickName": "alice", "watermark": {"appid": "wx1"}});
+        let raw = r#"{"nickName":"alix"}"#;
+        let both = [sealed(KEY, &plain), signed(raw)].concat();
+        assert_eq!(told(both), Some(plain));
+        assert_eq!(told(signed(raw)), Some(json!({"nickName": "alix"})));
+        for no_object in ["[1]", "null", "\"alice\"", "{\"a\":", "{}{}"] {
+            assert_eq!(told(signed(no_object)), None, "{no_object}");
+        }
+        assert_eq!(told(Vec::new()), None);
+    }
+
+    #[test]
+    fn raw_data_without_a_signature_or_with_anothers_tells_nothing() {
+        let prover = Prover::new(None, Clock::start());
+        let alone = vec![("rawData", "{\"a\":1}".to_owned())];
+        assert_eq!(held(&prover, alone).unwrap().user_info(), None);
+        let mut other = signed("{}");
+        other[0].1 = "{\"a\":1}".to_owned();
+        let error = Unproven::Signature("the signature does not fit rawData");
+        assert_eq!(held(&prover, other).unwrap_err(), error);
     }
 }

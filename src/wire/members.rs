@@ -20,6 +20,13 @@ impl Members {
         self.0.retain(|(name, _)| wanted(name));
     }
 
+    /// The value of a name, as it was written.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&RawValue> {
+        let named = self.0.iter().find(|(known, _)| known == name);
+        named.map(|(_, value)| &**value)
+    }
+
     /// The texts among the values.
     #[must_use]
     pub fn texts(&self) -> Fields<'_> {
@@ -96,5 +103,7 @@ mod tests {
         assert_eq!(members.write(None), r#"{"a":"3","b":2}"#);
         assert_eq!(members.texts().get("a"), Some("3"));
         assert_eq!(members.texts().get("b"), None);
+        assert_eq!(members.get("b").unwrap().get(), "2");
+        assert!(members.get("c").is_none());
     }
 }

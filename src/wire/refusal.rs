@@ -16,7 +16,7 @@ use crate::domain::route::NoRoute;
 use crate::domain::template::{Placeholder, Template};
 
 /// Why a request is refused: a code for the client, and a reason for the operator's log alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// The code of the table.
     pub code: RefusalCode,
@@ -111,6 +111,8 @@ impl Refusal {
             | Placeholder::ExpiresIn
             | Placeholder::OpenId
             | Placeholder::UnionId
+            | Placeholder::UserId
+            | Placeholder::Data
             | Placeholder::Null => Value::Null,
         }
     }
@@ -128,6 +130,10 @@ impl From<NoRoute> for Refusal {
             NoRoute::NotFound => Self::new(
                 RefusalCode::RouteNotFound,
                 "no route has this path and host",
+            ),
+            NoRoute::Closed => Self::new(
+                RefusalCode::RouteNotFound,
+                "only wxgate itself calls this path, for on_login",
             ),
             NoRoute::Method(allowed) => Self::method_not_allowed(allowed),
             NoRoute::Ambiguous => {

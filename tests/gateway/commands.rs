@@ -216,6 +216,29 @@ fn explain_tells_why_a_request_is_refused() {
 }
 
 #[test]
+fn explain_shows_who_is_told_of_a_login_and_what_that_adds() {
+    let on_login = "action = \"login\"\non_login = { upstream = \"php\", path = \"/in/wx\", on_failure = \"pass\" }";
+    let config = SHIPPED
+        .replacen("action = \"login\"", on_login, 1)
+        .replace("#claims = { role", "claims = { role");
+    let explain = |target| told(&config, &["explain", "POST", target]).out;
+    assert_eq!(
+        explain("/wx/login"),
+        "route     /wx/login\naction    login to shop\n\
+         on login  php (127.0.0.1:9000) is told at /in/wx; without its answer within 5s the login goes on\n"
+    );
+    let closed =
+        "refused   404 route_not_found: only wxgate itself calls this path, for on_login\n";
+    for target in ["/in/wx", "/in/%77x/deeper"] {
+        assert_eq!(explain(target), closed);
+    }
+    let added = "\x20         x-user-id: USER-ID-OF-THE-SESSION\n          x-user-role: CLAIM-OF-THE-SESSION\n";
+    let forwarded = explain("/orders");
+    assert!(forwarded.ends_with(added), "{forwarded}");
+    assert!(!explain("/static/a.css").contains("x-user"));
+}
+
+#[test]
 fn what_is_no_method_address_or_header_is_told() {
     for (arguments, words) in [
         (

@@ -7,7 +7,7 @@ mod proxies;
 use crate::harness::{APPID, Ask, Backend, Seen, World};
 
 /// Names that a backend could take for one of the gateway's own.
-const PRETENDED: [&str; 32] = [
+const PRETENDED: [&str; 36] = [
     "X-OpenId",
     "X-OPENID",
     "x-openid",
@@ -21,6 +21,10 @@ const PRETENDED: [&str; 32] = [
     "X-AppId",
     "X_AppId",
     "X|AppId",
+    "X-User-Id",
+    "x.user_id",
+    "X-Wxgate-Event",
+    "X_WXGATE.EVENT",
     "X-WX-OPENID",
     "X_WX_UNIONID",
     "X.WX.AppId",

@@ -27,6 +27,7 @@ mod legacy;
 mod limits;
 mod listener;
 mod login;
+mod on_login;
 mod open_data;
 mod php;
 mod process;

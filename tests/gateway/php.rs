@@ -1,7 +1,9 @@
 //! A PHP application behind the gateway: real `php -S`.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
+use crate::harness::Process;
 use crate::legacy::{self, Legacy};
 
 #[test]
@@ -35,10 +37,14 @@ fn start() -> Legacy {
     php.args(["-d", "enable_post_data_reading=0", "-S", "127.0.0.1:0"]);
     php.arg("tests/backends/index.php");
     php.env("PHP_CLI_SERVER_WORKERS", "4");
-    Legacy::start(php, |php| {
-        let started = |line: &str| line.contains("Development Server (http://");
-        let line = php.error_line("address", started);
-        let address = line.split(['/', ')']).find_map(|word| word.parse().ok());
-        address.unwrap_or_else(|| panic!("no address in {line}"))
-    })
+    Legacy::start(php, address)
+}
+
+/// Where a `php -S` listens, once it does.
+#[track_caller]
+pub fn address(php: &Process) -> SocketAddr {
+    let started = |line: &str| line.contains("Development Server (http://");
+    let line = php.error_line("address", started);
+    let address = line.split(['/', ')']).find_map(|word| word.parse().ok());
+    address.unwrap_or_else(|| panic!("no address in {line}"))
 }

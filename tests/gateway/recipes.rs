@@ -4,7 +4,9 @@ mod cloudrun;
 mod errno_200;
 mod sessionid_header;
 mod silent_unionid;
+mod wxlogin_form;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,9 +34,19 @@ impl Phone {
     /// The recipe of this name around this backend.
     #[track_caller]
     fn around(recipe: &str, backend: Backend) -> Self {
-        let file = recipes().join(format!("{recipe}.toml"));
-        let shipped = std::fs::read_to_string(file).unwrap();
-        let world = World::around(&between_stand_ins(&shipped), backend);
+        Self::of(&config_of(recipe), backend)
+    }
+
+    /// The recipe of this name before a backend that runs at this address.
+    #[track_caller]
+    fn before(recipe: &str, address: SocketAddr) -> Self {
+        let there = format!("http://{address}");
+        let config = config_of(recipe).replace("BACKEND", &there);
+        Self::of(&config, Backend::start())
+    }
+
+    fn of(config: &str, backend: Backend) -> Self {
+        let world = World::around(config, backend);
         world.wechat.set_unionid("alice", Some("uAlice"));
         Self { world }
     }
@@ -46,6 +58,11 @@ impl Phone {
 
     /// `wx.request`, byte for byte: the request line and the mini-program's own headers, then what WeChat adds, then the body.
     fn request(&self, line: &str, own: &[&str], body: &str) -> Answer {
+        self.request_as("application/json", line, own, body)
+    }
+
+    /// The same with a content type of the mini-program's own.
+    fn request_as(&self, content_type: &str, line: &str, own: &[&str], body: &str) -> Answer {
         let own = own
             .iter()
             .flat_map(|header| [header, "\r\n"])
@@ -56,7 +73,7 @@ impl Phone {
         };
         let request = format!(
             "{line} HTTP/1.1\r\nHost: api.example.com\r\nConnection: keep-alive\r\n{length}charset: utf-8\r\n{own}\
-             content-type: application/json\r\n\
+             content-type: {content_type}\r\n\
              User-Agent: Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0.50 MiniProgramEnv/android\r\n\
              Accept-Encoding: gzip,compress,br,deflate\r\n\
              Referer: https://servicewechat.com/wx0123456789abcdef/7/page-frame.html\r\n\r\n{body}"
@@ -97,6 +114,13 @@ fn token(answer: &Answer, before: &str, after: &str) -> String {
     token
         .unwrap_or_else(|| panic!("no token in {text}"))
         .to_owned()
+}
+
+/// The recipe of this name, less its addresses.
+#[track_caller]
+fn config_of(recipe: &str) -> String {
+    let file = recipes().join(format!("{recipe}.toml"));
+    between_stand_ins(&std::fs::read_to_string(file).unwrap())
 }
 
 fn recipes() -> PathBuf {

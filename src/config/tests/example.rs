@@ -67,6 +67,8 @@ fn what_the_example_comments_out_is_the_default() {
             "session_invalid",
             "level",
             "open_data",
+            "on_login",
+            "claims",
         ]
         .iter()
         .any(|key| line.starts_with(key))
@@ -115,6 +117,8 @@ fn the_example_shows_every_key() {
         "openid",
         "unionid",
         "identity_preset",
+        "user_id",
+        "claims",
         "servers",
         "connect_timeout",
         "path",
@@ -132,6 +136,7 @@ fn the_example_shows_every_key() {
         "open_data_max_age",
         "open_data",
         "open_data_field",
+        "on_login",
     ] {
         assert!(
             text.lines()

@@ -24,7 +24,7 @@ fn plan_of(parts: &[&str]) -> Plan {
 }
 
 fn told(identity: &IdentityPlan) -> Vec<(&str, Fact)> {
-    let headers = identity.0.iter();
+    let headers = identity.headers.iter();
     headers
         .map(|header| (header.name.as_str(), header.fact))
         .collect()
@@ -63,7 +63,8 @@ fn an_empty_config_has_every_default() {
         [
             ("x-openid", Fact::OpenId),
             ("x-unionid", Fact::UnionId),
-            ("x-appid", Fact::AppId)
+            ("x-appid", Fact::AppId),
+            ("x-user-id", Fact::UserId)
         ]
     );
     assert_eq!((plan.log.format, plan.log.level), (LogFormat::Text, None));
@@ -114,7 +115,11 @@ fn an_empty_name_turns_an_identity_header_off() {
     let identity = plan("[identity]\nopenid = \"X-WX-OPENID\"\nunionid = \"\"").identity;
     assert_eq!(
         told(&identity),
-        [("x-wx-openid", Fact::OpenId), ("x-appid", Fact::AppId)]
+        [
+            ("x-wx-openid", Fact::OpenId),
+            ("x-appid", Fact::AppId),
+            ("x-user-id", Fact::UserId)
+        ]
     );
 }
 
@@ -128,6 +133,7 @@ fn the_preset_of_cloudrun_is_all_that_its_code_reads() {
             ("x-wx-unionid", Fact::UnionId),
             ("x-wx-appid", Fact::AppId),
             ("x-wx-source", Fact::Source),
+            ("x-user-id", Fact::UserId),
         ]
     );
 }
@@ -241,14 +247,11 @@ fn a_login_is_to_the_only_app_or_to_the_one_that_it_names() {
         (&[SHOP, CAFE, &named][..], "cafe"),
     ] {
         let plan = plan_of(parts);
-        let Action::Login {
-            app,
-            response: None,
-        } = &plan.routes[0].action
-        else {
+        let Action::Login(login) = &plan.routes[0].action else {
             panic!("{plan:?}");
         };
-        assert_eq!(app.name, expected);
+        assert_eq!(login.app.name, expected);
+        assert!(login.response.is_none() && login.on_login.is_none());
         assert!(plan.routes[0].pattern.methods.is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 mod example;
 mod meanings;
+mod on_login;
 mod problems;
 mod routes;
 mod secrets;

@@ -104,6 +104,34 @@ fn a_rule_sees_through_percent_encoding() {
 }
 
 #[test]
+fn a_closed_path_leads_nowhere_however_it_is_spelled() {
+    let rules = [
+        pattern("/*", &[], &[]),
+        pattern("/in/wx", &["x.org"], &["POST"]),
+        pattern("/in/wx/a", &[], &[]),
+    ];
+    let closed = vec![CallPath::parse("/in/wx").unwrap()];
+    let table = RouteTable::new(&rules).unwrap().closed_at(closed);
+    for path in [
+        "/in/wx",
+        "/in/wx/",
+        "/in/wx/a",
+        "/in/w%78",
+        "/IN/wX",
+        "/in/wx;v=1",
+        "/in;v=1/wx",
+        "/in/wx%3Bv",
+        "/in/wx;/a",
+    ] {
+        let found = find(&table, path, "x.org", "POST");
+        assert_eq!(found, Err(NoRoute::Closed), "{path}");
+    }
+    for path in ["/in", "/in/wxy", "/in/w", "/wx"] {
+        assert_eq!(find(&table, path, "x.org", "POST"), Ok(0), "{path}");
+    }
+}
+
+#[test]
 fn path_parameters_that_lead_to_another_rule_are_ambiguous() {
     let rules = [pattern("/*", &[], &[]), pattern("/admin/*", &[], &[])];
     let table = RouteTable::new(&rules).unwrap();

@@ -3,12 +3,13 @@
 
 use std::fmt;
 use std::future::{Future, ready};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use moka::Entry;
 use moka::future::Cache;
 use moka::ops::compute::Op;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -16,6 +17,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::login_code::LoginCode;
 use crate::store::Opened;
 use crate::wechat::{Exchange, WeChatError};
+use crate::wire::refusal::Refusal;
 
 /// How many codes are remembered at most.
 const MOST: u64 = 100_000;
@@ -35,9 +37,17 @@ pub(super) struct Grants {
 pub(super) struct Grant {
     /// The user.
     pub(super) exchange: Exchange,
-    /// The session, once somebody has proven all that came with the code.
-    pub(super) opened: OnceCell<Opened>,
     made_at: Timestamp,
+    /// The try that is under way, or the one that opened a session.
+    opening: Mutex<Arc<OnceCell<Result<LoggedIn, Refusal>>>>,
+}
+
+/// A session that was opened, and what else there is to tell of it.
+#[derive(Clone, Debug)]
+pub(super) struct LoggedIn {
+    pub(super) opened: Opened,
+    /// What the backend adds to the answer; null if nothing.
+    pub(super) data: Value,
 }
 
 impl Grants {
@@ -73,8 +83,8 @@ impl Grants {
             let made_at = self.clock.now();
             Ok(Arc::new(Grant {
                 exchange,
-                opened: OnceCell::new(),
                 made_at,
+                opening: Mutex::default(),
             }))
         };
         self.recent.try_get_with(key, granting).await
@@ -103,10 +113,73 @@ impl Grants {
     }
 }
 
+impl Grant {
+    /// The session of this code: that of its own `open`, or of one that is under way or came to one. A failure is shared
+    /// by those who wait for it, and not remembered.
+    pub(super) async fn open<F>(&self, open: impl FnOnce() -> F) -> Result<LoggedIn, Refusal>
+    where
+        F: Future<Output = Result<LoggedIn, Refusal>>,
+    {
+        let opening = Arc::clone(&self.opening());
+        let opened = opening.get_or_init(open).await.clone();
+        if opened.is_err() {
+            let mut current = self.opening();
+            // Somebody else may have begun anew since.
+            if Arc::ptr_eq(&current, &opening) {
+                *current = Arc::default();
+            }
+        }
+        opened
+    }
+
+    fn opening(&self) -> MutexGuard<'_, Arc<OnceCell<Result<LoggedIn, Refusal>>>> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl fmt::Debug for Grants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grants")
             .field("recent", &self.recent.entry_count())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::WechatId;
+    use crate::domain::refusal::RefusalCode;
+    use crate::domain::session::SessionKey;
+    use futures_util::future::join_all;
+    use std::cell::Cell;
+    use tokio::sync::Notify;
+
+    #[tokio::test]
+    async fn a_failure_to_open_is_shared_by_those_who_wait_and_not_remembered() {
+        let grant = Grant {
+            exchange: Exchange {
+                openid: WechatId::parse("oAlice").unwrap(),
+                unionid: None,
+                session_key: SessionKey::new("k"),
+            },
+            made_at: Timestamp::from_millis(0),
+            opening: Mutex::default(),
+        };
+        let (tries, answer) = (Cell::new(0), Notify::new());
+        let open = || async {
+            tries.set(tries.get() + 1);
+            answer.notified().await;
+            Err(Refusal::new(RefusalCode::UpstreamFailed, "x"))
+        };
+        for round in 1..=2 {
+            let all = join_all((0..20).map(|_| grant.open(open)));
+            let answering = async { answer.notify_one() };
+            let (all, ()) = tokio::join!(all, answering);
+            assert_eq!(tries.get(), round);
+            let code = |result: &Result<LoggedIn, Refusal>| result.as_ref().unwrap_err().code;
+            let codes: Vec<_> = all.iter().map(code).collect();
+            assert_eq!(codes, [RefusalCode::UpstreamFailed; 20]);
+        }
     }
 }

@@ -1,8 +1,11 @@
-//! A login: code → WeChat → session → skey. Knows no routes; what it does beside WeChat takes no time.
+//! A login: code → WeChat → the backend's word, if it is asked → session → skey. Knows no routes.
 
+mod announce;
 mod grants;
 mod request;
+mod said;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,19 +17,22 @@ use tokio::sync::Semaphore;
 
 use crate::config::plan::AppPlan;
 use crate::domain::clock::Clock;
-use crate::domain::identity::{App, Identity, WechatId};
+use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::session::UserKeys;
-use crate::domain::template::Template;
+use crate::domain::template::{Placeholder, Template};
 use crate::metrics::Metrics;
 use crate::store::{Opened, Store};
-use crate::wechat::{Exchange, Prover, WeChat, WeChatError};
+use crate::wechat::{Exchange, Proven, Prover, WeChat, WeChatError};
 use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
+pub use announce::Announcer;
 pub use request::LoginRequest;
 
 use super::value_of;
-use grants::Grants;
+use announce::News;
+use grants::{Grant, Grants, LoggedIn};
+use said::Said;
 
 /// How many logins wait for WeChat at a time; those beyond are told to come again.
 const MOST_AT_A_TIME: usize = 4096;
@@ -35,8 +41,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// When a client may come again whom WeChat found to come too often: its limit is counted by the minute.
 const RATE_LIMIT: Duration = Duration::from_mins(1);
 
-/// All that logins need, shared by the workers. What waits for WeChat runs on the control runtime, so that no worker
-/// does, and goes on when its client has gone: the code is spent by then.
+/// All that logins need, shared by the workers. What waits for WeChat or a backend runs on the control runtime, so that
+/// no worker does, and goes on when its client has gone: the code is spent by then.
 #[derive(Debug)]
 pub struct Logins {
     apps: Vec<AppPlan>,
@@ -79,21 +85,23 @@ impl Logins {
         }
     }
 
-    /// Logs a user in to `app` and answers with the skey, in the shape of `response` if there is one.
+    /// Logs a user in to `app`, once the backend was told if there is an `announcer`, and answers with the skey, in the
+    /// shape of `response` if there is one.
     ///
     /// # Errors
     ///
-    /// WeChat refuses or does not answer, a proof does not hold, or too many logins are under way.
+    /// WeChat or the backend refuses or does not answer, a proof does not hold, or too many logins are under way.
     pub async fn answer(
         self: &Arc<Self>,
         app: &App,
         request: LoginRequest,
+        announcer: Option<Announcer>,
         response: Option<&Template>,
     ) -> Result<Response<Bytes>, Refusal> {
         let index = app.index;
         let this = Arc::clone(self);
         let login = self.control.spawn(async move {
-            let result = this.log_in(index, request).await;
+            let result = this.log_in(index, request, announcer).await;
             let refused = result.as_ref().err();
             let outcome = refused.map_or("ok", |refusal| refusal.code.as_str());
             this.metrics.login(index, outcome);
@@ -111,11 +119,14 @@ impl Logins {
         self.grants.tidy().await;
     }
 
-    async fn log_in(&self, app: usize, request: LoginRequest) -> Result<Opened, Refusal> {
-        let overloaded =
-            |reason| Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER);
+    async fn log_in(
+        &self,
+        app: usize,
+        request: LoginRequest,
+        announcer: Option<Announcer>,
+    ) -> Result<LoggedIn, Refusal> {
         let Ok(_place) = self.places.try_acquire() else {
-            return Err(overloaded("too many logins wait for WeChat".to_owned()));
+            return Err(overloaded("too many logins are under way"));
         };
         let Some(app) = self.apps.get(app) else {
             return Err(Refusal::new(
@@ -133,58 +144,95 @@ impl Logins {
             .grant(app.app.index, &request.code, exchange)
             .await;
         let grant = grant.map_err(|error| refuse(&error))?;
-        let unionid = self.prove(&request, &grant.exchange, &app.app)?;
-        let opened = grant.opened.get_or_try_init(|| {
-            let exchange = &grant.exchange;
-            let identity = Identity {
-                app: Arc::clone(&app.app),
-                openid: exchange.openid.clone(),
-                unionid: exchange.unionid.clone().or(unionid),
-            };
-            self.store.open(identity, exchange.session_key.clone())
-        });
+        let proven = self.prove(&request, &grant.exchange, &app.app)?;
+        let open = || self.open(&app.app, &grant, &proven, announcer);
+        self.still_open(grant.open(open).await?).await
+    }
+
+    /// Opens a session, once the backend was told if there is an `announcer`.
+    async fn open(
+        &self,
+        app: &Arc<App>,
+        grant: &Grant,
+        proven: &Proven,
+        announcer: Option<Announcer>,
+    ) -> Result<LoggedIn, Refusal> {
+        let exchange = &grant.exchange;
+        let mut identity = identity(app, exchange, proven);
+        let Said { account, data } = match announcer {
+            Some(announcer) => {
+                let keys = self.store.keys(app.index, &identity.openid).await;
+                let news = News {
+                    identity: identity.clone(),
+                    user_info: proven.user_info(),
+                    is_first: keys.is_none(),
+                };
+                announcer.announce(news).await?
+            }
+            None => Said::default(),
+        };
+        identity.account = account;
+        let opened = self.store.open(identity, exchange.session_key.clone());
         let opened = opened
             .await
             .map_err(|error| overloaded(error.to_string()))?;
-        self.still_open(opened).await
+        Ok(LoggedIn { opened, data })
     }
 
-    /// Holds what came with a code; it may tell the unionid, which code2Session does not always do.
+    /// Holds what came with a code.
     fn prove(
         &self,
         request: &LoginRequest,
         exchange: &Exchange,
         app: &App,
-    ) -> Result<Option<WechatId>, Refusal> {
+    ) -> Result<Proven, Refusal> {
         let keys = UserKeys {
             current: exchange.session_key.clone(),
             previous: None,
         };
-        let data = self
-            .prover
-            .hold(&request.proofs, app, &exchange.openid, &keys)?;
-        Ok(data.and_then(|data| data.unionid().and_then(WechatId::parse)))
+        let (proofs, openid) = (&request.proofs, &exchange.openid);
+        Ok(self.prover.hold(proofs, app, openid, &keys)?)
     }
 
     /// A skey that is told once more must still lead somewhere: its client may have logged out since.
-    async fn still_open(&self, opened: &Opened) -> Result<Opened, Refusal> {
-        if self.store.find(&opened.skey.digest()).await.is_none() {
+    async fn still_open(&self, logged_in: LoggedIn) -> Result<LoggedIn, Refusal> {
+        let digest = logged_in.opened.skey.digest();
+        if self.store.find(&digest).await.is_none() {
             let reason = "the session of this code has ended since";
             return Err(Refusal::new(RefusalCode::LoginCodeUsed, reason));
         }
-        Ok(opened.clone())
+        Ok(logged_in)
     }
 
-    fn tell(&self, opened: &Opened, response: Option<&Template>) -> Response<Bytes> {
-        let Opened { skey, session } = opened;
+    fn tell(&self, logged_in: &LoggedIn, response: Option<&Template>) -> Response<Bytes> {
+        let Opened { skey, session } = &logged_in.opened;
         let now = self.clock.now();
         let body = match response {
-            Some(template) => template.fill(|place| value_of(place, session, Some(skey), now)),
+            Some(template) => template.fill(|place| match place {
+                Placeholder::Data => logged_in.data.clone(),
+                place => value_of(place, session, Some(skey), now),
+            }),
             None => {
                 json!({"skey": skey.reveal(), "expires_in": session.expires_in(now)})
             }
         };
         json_answer(StatusCode::OK, &body)
+    }
+}
+
+fn overloaded(reason: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER)
+}
+
+/// Who logs in. Encrypted data may tell the unionid, which code2Session does not always do.
+fn identity(app: &Arc<App>, exchange: &Exchange, proven: &Proven) -> Identity {
+    let opened = proven.opened.as_ref();
+    let unionid = opened.and_then(|data| data.unionid().and_then(WechatId::parse));
+    Identity {
+        app: Arc::clone(app),
+        openid: exchange.openid.clone(),
+        unionid: exchange.unionid.clone().or(unionid),
+        account: Account::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use http::Request;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::identity::{App, Fact, WechatId};
+use crate::domain::identity::{Account, App, Fact, WechatId};
 use crate::domain::peer::Scheme;
 
 const SKEY: &str = "dGhlLXNrZXktdGhhdC1vbmx5LXRoZS1jbGllbnQtaGFz";
@@ -24,7 +24,11 @@ fn sealer(openid: Option<&'static str>) -> Sealer {
         let name = HeaderName::from_static(name?);
         Some(IdentityHeader { name, fact })
     });
-    Sealer::new(IdentityPlan(headers.collect()), places.to_vec())
+    let plan = IdentityPlan {
+        headers: headers.collect(),
+        ..IdentityPlan::default()
+    };
+    Sealer::new(plan, places.to_vec())
 }
 
 fn alice() -> Identity {
@@ -38,6 +42,7 @@ fn alice() -> Identity {
         app: Arc::new(app),
         openid: id("oAlice"),
         unionid: None,
+        account: Account::default(),
     }
 }
 
@@ -67,6 +72,7 @@ fn seal(
         peer: &Peer::new(Some([192, 0, 2, 1].into()), Scheme::Http, &trusted),
         request_id: &RequestId::generate(),
         identity,
+        event: None,
     };
     sealer.seal(outbound)
 }
@@ -106,7 +112,7 @@ fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a HeaderValue> {
 
 /// Names that could pass for managed ones, and some that only look so.
 fn pretended() -> impl Strategy<Value = (String, String)> {
-    let words = "(x (openid|unionid|appid|(wx (from )?(openid|unionid|appid))|wx (source|env)|skey|wx user|real ip|request id|original url|rewrite url|open id)\
+    let words = "(x (openid|unionid|appid|user id|wxgate event|(wx (from )?(openid|unionid|appid))|wx (source|env)|skey|wx user|real ip|request id|original url|rewrite url|open id)\
                  |x forwarded( (for|host|proto|user|[a-z]{1,4}))?|forwarded|proxy)";
     let separators = prop::collection::vec("[-_.!#$%&'*+^`|~0]", 4);
     (words, separators, any::<u32>()).prop_map(|(words, mut separators, upper)| {
@@ -161,7 +167,7 @@ proptest! {
         let openids = if openid.is_some() { told("oAlice") } else { Vec::new() };
         prop_assert_eq!(values(sent, usual), openids);
         prop_assert_eq!(values(sent, "x-appid"), told("wx0123456789abcdef"));
-        for name in ["x-unionid", "x-wx-openid", "x-wx-from-appid", "x-wx-source", "x-wx-env"] {
+        for name in ["x-unionid", "x-wx-openid", "x-wx-from-appid", "x-wx-source", "x-wx-env", "x-user-id", "x-wxgate-event"] {
             prop_assert_eq!(values(sent, name).len(), 0, "{}", name);
         }
         for name in ["x-forwarded-for", "x-forwarded-proto", "x-request-id"] {

@@ -24,7 +24,7 @@ fn names(answer: &Answer) -> Vec<&str> {
 fn no_answer_tells_an_identity_to_the_client() {
     let (_, answer) = answered(
         "HTTP/1.1 200 OK\r\nX-OpenId: o\r\nx_openid: o\r\nX.OPENID: o\r\nX-UnionId: u\r\nX_AppId: a\r\n\
-         X-WX-OPENID: o\r\nx_wx_from_openid: o\r\nX-WX-Source: s\r\nX-WX-ENV: e\r\n\
+         X-WX-OPENID: o\r\nx_wx_from_openid: o\r\nX.User-ID: i\r\nX_Wxgate_Event: e\r\nX-WX-Source: s\r\nX-WX-ENV: e\r\n\
          X-OpenIds: kept\r\nContent-Length: 2\r\n\r\nok",
     );
     assert_eq!(

@@ -89,6 +89,8 @@ fn header() -> impl Strategy<Value = (String, String)> {
         "X OpenId",
         "X UnionId",
         "X AppId",
+        "X User Id",
+        "X Wxgate Event",
         "X Forwarded For",
         "X Forwarded Proto",
         "X Forwarded Any",
