@@ -87,8 +87,10 @@ impl Decrypter {
         let openid = WechatId::parse(openid).ok_or(Closed::User)?;
         let keys = self.store.keys(app.index, &openid).await;
         let keys = keys.ok_or(Closed::User)?;
-        let data = self.prover.hold(&proofs, app, &openid, &keys)?;
-        let members = data.map_or_else(Map::new, |data| data.members().clone());
+        let held = self.prover.hold(&proofs, app, &openid, &keys)?;
+        let members = held
+            .data
+            .map_or_else(Map::new, |data| data.members().clone());
         Ok(json!({"data": members}))
     }
 

@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 pub enum Placeholder {
     /// `{skey}`: the session token.
     Skey,
+    /// `{session_id}`: a name of the session that leads nowhere.
+    SessionId,
+    /// `{user_info}`: what this login told of the user, an object.
+    UserInfo,
     /// `{expires_in}`: the lifetime that is left, in seconds.
     ExpiresIn,
     /// `{openid}`: the user in this mini-program.
@@ -27,9 +31,11 @@ impl Placeholder {
     /// What the answer to a login can tell.
     pub const LOGIN: &[Self] = &[
         Self::Skey,
+        Self::SessionId,
         Self::ExpiresIn,
         Self::OpenId,
         Self::UnionId,
+        Self::UserInfo,
         Self::Null,
     ];
     /// What the answer to a check can tell.
@@ -44,6 +50,8 @@ impl Placeholder {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Skey => "skey",
+            Self::SessionId => "session_id",
+            Self::UserInfo => "user_info",
             Self::ExpiresIn => "expires_in",
             Self::OpenId => "openid",
             Self::UnionId => "unionid",

@@ -52,8 +52,8 @@ impl Gateway {
         let proofs = Proofs::of(&body.fields())?;
         let identity = &session.identity;
         let keys = session.keys.keys();
-        self.shared
-            .prover
-            .hold(&proofs, &identity.app, &identity.openid, &keys)
+        let prover = &self.shared.prover;
+        let held = prover.hold(&proofs, &identity.app, &identity.openid, &keys)?;
+        Ok(held.data)
     }
 }

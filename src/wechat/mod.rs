@@ -12,5 +12,5 @@ mod transport;
 pub use self::crypto::{OpenData, Undecryptable, decrypt, verify_signature};
 pub use self::error::{Errmsg, OK, Unavailable, WeChatError};
 pub use self::exchange::{Exchange, WeChat};
-pub use self::proofs::{Proofs, Prover, Unproven};
+pub use self::proofs::{Held, Proofs, Prover, Unproven};
 pub use self::transport::WeChatSetupError;

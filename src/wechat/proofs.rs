@@ -33,6 +33,15 @@ struct Sealed {
     iv: String,
 }
 
+/// What proofs that hold show of a user.
+#[derive(Debug)]
+pub struct Held<'a> {
+    /// What was sealed, if anything was.
+    pub data: Option<OpenData>,
+    /// `rawData`, if it was signed.
+    pub raw_data: Option<&'a str>,
+}
+
 /// Proofs that do not hold; the text is for the log alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
@@ -115,30 +124,33 @@ impl Prover {
         &self.clock
     }
 
-    /// Holds every proof against one user of `app`, and gives what was sealed.
+    /// Holds every proof against one user of `app`, and gives what was sealed and what was signed.
     ///
     /// # Errors
     ///
     /// The signature fits none of the keys. Or the data opens with none of them, is of another app or user, or too old:
     /// which of these it was is not told.
-    pub fn hold(
+    pub fn hold<'a>(
         &self,
-        proofs: &Proofs,
+        proofs: &'a Proofs,
         app: &App,
         openid: &WechatId,
         keys: &UserKeys,
-    ) -> Result<Option<OpenData>, Unproven> {
+    ) -> Result<Held<'a>, Unproven> {
         if let Some(signed) = &proofs.signed
             && !in_turn(keys).any(|key| signed.fits(key))
         {
             return Err(Unproven::Signature("the signature does not fit rawData"));
         }
+        let raw_data = proofs.signed.as_ref().map(|signed| &*signed.raw_data);
         let Some(sealed) = &proofs.sealed else {
-            return Ok(None);
+            let data = None;
+            return Ok(Held { data, raw_data });
         };
         let mut readable = in_turn(keys).filter_map(|key| sealed.open(key, app).ok());
         let data = readable.find(|data| self.is_in_time(data) && is_of(data, openid));
-        data.map(Some).ok_or(Unproven::CLOSED)
+        let data = Some(data.ok_or(Unproven::CLOSED)?);
+        Ok(Held { data, raw_data })
     }
 
     fn is_in_time(&self, data: &OpenData) -> bool {
@@ -219,7 +231,7 @@ mod tests {
         };
         let openid = WechatId::parse("oAlice").unwrap();
         match prover.hold(&proofs, &app, &openid, &keys) {
-            Ok(data) => data.is_some(),
+            Ok(held) => held.data.is_some(),
             Err(error) => {
                 assert_eq!(error, Unproven::CLOSED);
                 false

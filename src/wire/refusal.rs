@@ -108,6 +108,8 @@ impl Refusal {
             Placeholder::Message => self.code.message().into(),
             Placeholder::RequestId => request_id.as_str().into(),
             Placeholder::Skey
+            | Placeholder::SessionId
+            | Placeholder::UserInfo
             | Placeholder::ExpiresIn
             | Placeholder::OpenId
             | Placeholder::UnionId

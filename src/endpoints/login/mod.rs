@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -17,10 +17,10 @@ use crate::domain::clock::Clock;
 use crate::domain::identity::{App, Identity, WechatId};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::session::UserKeys;
-use crate::domain::template::Template;
+use crate::domain::template::{Placeholder, Template};
 use crate::metrics::Metrics;
 use crate::store::{Opened, Store};
-use crate::wechat::{Exchange, Prover, WeChat, WeChatError};
+use crate::wechat::{Exchange, Held, OpenData, Prover, WeChat, WeChatError};
 use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
 pub use request::LoginRequest;
@@ -111,7 +111,7 @@ impl Logins {
         self.grants.tidy().await;
     }
 
-    async fn log_in(&self, app: usize, request: LoginRequest) -> Result<Opened, Refusal> {
+    async fn log_in(&self, app: usize, request: LoginRequest) -> Result<LoggedIn, Refusal> {
         let overloaded =
             |reason| Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER);
         let Ok(_place) = self.places.try_acquire() else {
@@ -133,7 +133,9 @@ impl Logins {
             .grant(app.app.index, &request.code, exchange)
             .await;
         let grant = grant.map_err(|error| refuse(&error))?;
-        let unionid = self.prove(&request, &grant.exchange, &app.app)?;
+        let held = self.prove(&request, &grant.exchange, &app.app)?;
+        let unionid = held.data.as_ref().and_then(OpenData::unionid);
+        let unionid = unionid.and_then(WechatId::parse);
         let opened = grant.opened.get_or_try_init(|| {
             let exchange = &grant.exchange;
             let identity = Identity {
@@ -146,24 +148,27 @@ impl Logins {
         let opened = opened
             .await
             .map_err(|error| overloaded(error.to_string()))?;
-        self.still_open(opened).await
+        Ok(LoggedIn {
+            opened: self.still_open(opened).await?,
+            user_info: user_info(&held),
+        })
     }
 
     /// Holds what came with a code; it may tell the unionid, which code2Session does not always do.
-    fn prove(
+    fn prove<'a>(
         &self,
-        request: &LoginRequest,
+        request: &'a LoginRequest,
         exchange: &Exchange,
         app: &App,
-    ) -> Result<Option<WechatId>, Refusal> {
+    ) -> Result<Held<'a>, Refusal> {
         let keys = UserKeys {
             current: exchange.session_key.clone(),
             previous: None,
         };
-        let data = self
+        let held = self
             .prover
-            .hold(&request.proofs, app, &exchange.openid, &keys)?;
-        Ok(data.and_then(|data| data.unionid().and_then(WechatId::parse)))
+            .hold(&request.proofs, app, &exchange.openid, &keys);
+        Ok(held?)
     }
 
     /// A skey that is told once more must still lead somewhere: its client may have logged out since.
@@ -175,17 +180,35 @@ impl Logins {
         Ok(opened.clone())
     }
 
-    fn tell(&self, opened: &Opened, response: Option<&Template>) -> Response<Bytes> {
-        let Opened { skey, session } = opened;
+    fn tell(&self, login: &LoggedIn, response: Option<&Template>) -> Response<Bytes> {
+        let Opened { skey, session } = &login.opened;
         let now = self.clock.now();
         let body = match response {
-            Some(template) => template.fill(|place| value_of(place, session, Some(skey), now)),
+            Some(template) => template.fill(|place| match place {
+                Placeholder::UserInfo => login.user_info.clone().into(),
+                other => value_of(other, session, Some(skey), now),
+            }),
             None => {
                 json!({"skey": skey.reveal(), "expires_in": session.expires_in(now)})
             }
         };
         json_answer(StatusCode::OK, &body)
     }
+}
+
+/// A login that was granted.
+struct LoggedIn {
+    opened: Opened,
+    user_info: Map<String, Value>,
+}
+
+/// What was proven of the user: the members of the encrypted data, else of the signed `rawData`, if that is an object.
+fn user_info(held: &Held<'_>) -> Map<String, Value> {
+    if let Some(data) = &held.data {
+        return data.members().clone();
+    }
+    let object = held.raw_data.map(serde_json::from_str);
+    object.and_then(Result::ok).unwrap_or_default()
 }
 
 /// Tells the operator what they must set right, and that WeChat fails; what clients do wrong stands in access lines.
