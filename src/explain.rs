@@ -9,6 +9,7 @@ use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{Action, Apps, Forward, Guard, Plan, RoutePlan};
+use crate::domain::app_choice::AppChoice;
 use crate::domain::identity::{App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
@@ -57,7 +58,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     }
     let mut told = format!("route     {}\n", route.label);
     match &route.action {
-        Action::Login { app, .. } => line(&mut told, "action", &format!("login to {}", app.name)),
+        Action::Login { apps, .. } => line(&mut told, "action", &login_in_words(apps)),
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
         Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
@@ -167,6 +168,18 @@ fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {
         openid: WechatId::parse(SOME_USER)?,
         unionid: WechatId::parse(SOME_UNION_USER),
     })
+}
+
+fn login_in_words(apps: &AppChoice) -> String {
+    match apps {
+        AppChoice::Only(app) => format!("login to {}", app.name),
+        AppChoice::Among { apps, places } => {
+            let apps: Vec<_> = apps.iter().map(|app| app.name.as_str()).collect();
+            let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+            let (apps, places) = (apps.join(" or "), places.join(", else "));
+            format!("login to {apps}, by {places}")
+        }
+    }
 }
 
 fn guard_in_words(guard: Guard) -> &'static str {

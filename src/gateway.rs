@@ -16,8 +16,8 @@ use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 
 use crate::config::plan::{Action, Plan, RoutePlan};
+use crate::domain::app_choice::AppChoice;
 use crate::domain::clock::Clock;
-use crate::domain::identity::App;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::RefusalCode;
@@ -102,9 +102,9 @@ impl Gateway {
                 let sending = self.forward(to.upstream, head, &path, admission, peer, visit);
                 return sending.await;
             }
-            Action::Login { app, response } => {
-                visit.app = Some(app.index);
-                self.log_in(app, response.as_ref(), &head, body).await?
+            Action::Login { apps, response } => {
+                let logging_in = self.log_in(apps, response.as_ref(), &head, body, visit);
+                logging_in.await?
             }
             Action::Check { apps, response } => {
                 check_method(&head.method)?;
@@ -161,14 +161,17 @@ impl Gateway {
 
     async fn log_in(
         &self,
-        app: &App,
+        apps: &AppChoice,
         response: Option<&Template>,
         head: &Parts,
         body: Inbound,
+        visit: &mut Visit,
     ) -> Result<Response<Bytes>, Refusal> {
+        visit.app = apps.only().map(|app| app.index);
         check_method(&head.method)?;
         let body = self.read_fields(head, body).await?;
-        let login = LoginRequest::read(head, &body)?;
+        let (app, login) = LoginRequest::read(head, &body, apps)?;
+        visit.app = Some(app.index);
         self.shared.logins.answer(app, login, response).await
     }
 

@@ -1,13 +1,11 @@
 //! What a route does: one of wxgate's own actions, or an upstream behind a guard. Knows no paths.
 
-use std::sync::Arc;
-
 use super::answer;
+use super::login_apps;
 use super::open_data;
 use super::plan::{Action, AppPlan, Apps, Forward, Guard};
 use super::raw::{RawDeed, RawRule, Text, Texts};
-use super::source::{At, Place, Source};
-use crate::domain::identity::App;
+use super::source::Source;
 use crate::domain::template::Placeholder;
 
 /// What a route may refer to.
@@ -76,6 +74,9 @@ fn answer_here(
         ("logout", Own::Logout),
     ];
     let own = source.choose(Some(written.clone()), "action", &all)?;
+    if !matches!(own, Own::Login) {
+        login_apps::refuse(&raw, source);
+    }
     let response = |allowed| {
         let shape = raw.response.as_ref()?;
         answer::template(shape, allowed, source)
@@ -83,7 +84,7 @@ fn answer_here(
     match own {
         Own::Login => Some(Action::Login {
             response: response(Placeholder::LOGIN),
-            app: login_app(raw.app, raw.place, scope, source)?,
+            apps: login_apps::plan(&raw, scope, source)?,
         }),
         Own::Check => Some(Action::Check {
             response: response(Placeholder::CHECK),
@@ -106,6 +107,7 @@ fn forward(
         let text = "`response` shapes the answer of an action; an upstream answers for itself";
         source.problem(place, text);
     }
+    login_apps::refuse(&raw, source);
     let guards = [
         ("required", Guard::Required),
         ("optional", Guard::Optional),
@@ -120,44 +122,6 @@ fn forward(
         apps,
         open_data,
     }))
-}
-
-/// The app of a login: the one that is named, or the only one.
-fn login_app(
-    written: Option<Texts>,
-    route: Place,
-    scope: &Scope<'_>,
-    source: &Source<'_>,
-) -> Option<Arc<App>> {
-    let index = match written {
-        Some(At { value, place }) => match value.as_slice() {
-            [only] => source.find(only, "app", scope.app_names)?,
-            [] => return None,
-            [_, _, ..] => {
-                source.problem(place, "a login is to one app; give each app a login route");
-                return None;
-            }
-        },
-        None => only_app(route, scope, source)?,
-    };
-    let found = scope.apps.iter().find(|plan| plan.app.index == index);
-    found.map(|plan| Arc::clone(&plan.app))
-}
-
-fn only_app(route: Place, scope: &Scope<'_>, source: &Source<'_>) -> Option<usize> {
-    match scope.app_names {
-        [_] => return Some(0),
-        [] => source.missing_table(
-            route,
-            "there is no app to log in to; add one as [apps.NAME]",
-        ),
-        [_, _, ..] => {
-            let names = scope.app_names.join("`, `");
-            let text = format!("`app` is missing in [[routes]]; this login is to one of `{names}`");
-            source.missing(route, text);
-        }
-    }
-    None
 }
 
 fn apps(written: Option<Texts>, scope: &Scope<'_>, source: &Source<'_>) -> Apps {

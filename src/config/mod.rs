@@ -11,6 +11,7 @@ mod apps;
 mod headers;
 mod identity;
 mod log;
+mod login_apps;
 mod open_data;
 pub mod plan;
 mod problems;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode, uri::Authority};
 use ipnet::IpNet;
 
+use crate::domain::app_choice::AppChoice;
 use crate::domain::field_name::FieldName;
 use crate::domain::identity::{App, Fact};
 use crate::domain::refusal::RefusalCode;
@@ -201,8 +202,8 @@ pub struct RoutePlan {
 pub enum Action {
     /// `action = "login"`.
     Login {
-        /// The app whose codes it takes.
-        app: Arc<App>,
+        /// The apps whose codes it takes.
+        apps: AppChoice,
         /// `response`, if it has its own.
         response: Option<Template>,
     },

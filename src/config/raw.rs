@@ -239,6 +239,7 @@ pub(super) struct RawDeed<'a> {
     pub(super) upstream: Option<Text>,
     pub(super) auth: Option<Text>,
     pub(super) app: Option<Texts>,
+    pub(super) app_from: Option<Texts>,
     pub(super) open_data: Option<Text>,
     pub(super) open_data_field: Option<Text>,
 }
@@ -252,6 +253,7 @@ impl<'a> RawDeed<'a> {
             upstream: route.text("upstream"),
             auth: route.text("auth"),
             app: route.one_or_more("app"),
+            app_from: route.one_or_more("app_from"),
             open_data: route.text("open_data"),
             open_data_field: route.text("open_data_field"),
         }

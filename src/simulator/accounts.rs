@@ -31,6 +31,8 @@ pub(super) struct Accounts {
 #[derive(Debug)]
 struct Code {
     user: String,
+    /// The only app that may exchange it, if there is one.
+    appid: Option<String>,
     expires_at: Duration,
     is_used: bool,
 }
@@ -40,12 +42,13 @@ impl Accounts {
         self.secrets.insert(appid.to_owned(), secret.to_owned());
     }
 
-    pub(super) fn issue_code(&mut self, user: &str) -> String {
+    pub(super) fn issue_code(&mut self, user: &str, appid: Option<&str>) -> String {
         let text: String = std::iter::repeat_with(fastrand::alphanumeric)
             .take(CODE_LEN)
             .collect();
         let code = Code {
             user: user.to_owned(),
+            appid: appid.map(str::to_owned),
             expires_at: now().saturating_add(CODE_LIFETIME),
             is_used: false,
         };
@@ -95,7 +98,7 @@ impl Accounts {
         if self.secrets.get(appid).ok_or(40013)? != secret {
             return Err(40125);
         }
-        let user = self.use_up(text)?;
+        let user = self.use_up(text, appid)?;
         Ok(self.log_in(appid, &user))
     }
 
@@ -115,9 +118,10 @@ impl Accounts {
         payload
     }
 
-    fn use_up(&mut self, text: &str) -> Result<String, Errcode> {
+    fn use_up(&mut self, text: &str, appid: &str) -> Result<String, Errcode> {
         let code = self.codes.get_mut(text).ok_or(40029)?;
-        if now() >= code.expires_at {
+        let is_of_another = code.appid.as_ref().is_some_and(|of| of != appid);
+        if is_of_another || now() >= code.expires_at {
             return Err(40029);
         }
         if std::mem::replace(&mut code.is_used, true) {

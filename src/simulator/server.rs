@@ -99,7 +99,7 @@ async fn code_to_session(stage: &Stage, socket: &OwnedFd, query: &Query) -> Resu
 
 fn issue_code(stage: &Stage, query: &Query) -> Answer {
     match query.get("user").filter(|user| !user.is_empty()) {
-        Some(user) => plain(StatusCode::OK, stage.accounts().issue_code(user)),
+        Some(user) => plain(StatusCode::OK, stage.accounts().issue_code(user, None)),
         None => plain(StatusCode::BAD_REQUEST, "whose code? ?user=NAME is missing"),
     }
 }

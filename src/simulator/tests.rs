@@ -139,6 +139,20 @@ fn a_reset_is_a_reset() {
 }
 
 #[test]
+fn a_code_of_one_app_is_none_for_another_and_stays_good() {
+    let simulator = simulator();
+    let code = simulator.issue_code_of("wxfedcba9876543210", "alice");
+    assert_eq!(exchange(&simulator, &code)["errcode"], 40029);
+    let code = simulator.issue_code_of(APPID, "alice");
+    let other = target(&code).replace(APPID, "wxfedcba9876543210");
+    simulator.register_app("wxfedcba9876543210", SECRET);
+    let (_, body) = ask(&simulator, "GET", &other).unwrap();
+    assert!(body.contains("40029"), "{body}");
+    let user = exchange(&simulator, &code);
+    assert_eq!(user["openid"], simulator.openid_of(APPID, "alice"));
+}
+
+#[test]
 fn a_busy_wechat_spares_the_code() {
     let simulator = simulator();
     let code = simulator.issue_code("alice");

@@ -14,6 +14,7 @@
 
 mod access_log;
 mod answers;
+mod app_choice;
 mod architecture;
 mod clients;
 mod commands;

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use http::header::REFERER;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
+use crate::domain::app_choice::{AppChoice, AppPlace, appid_of_referer};
+use crate::domain::identity::App;
 use crate::domain::login_code::LoginCode;
 use crate::domain::refusal::RefusalCode;
 use crate::wechat::Proofs;
@@ -25,13 +29,18 @@ pub struct LoginRequest {
 }
 
 impl LoginRequest {
-    /// Reads a login from a request's head and body; the query counts before the body, and the body before headers.
+    /// Reads from a request's head and body to which of `apps` it is a login, and the login itself; the query counts
+    /// before the body, and the body before headers.
     ///
     /// # Errors
     ///
     /// `login_code_missing`, `login_code_invalid` for what no code can look like, `signature_invalid` or
-    /// `data_undecryptable` for half a proof.
-    pub fn read(head: &Parts, body: &[u8]) -> Result<Self, Refusal> {
+    /// `data_undecryptable` for half a proof, and `bad_request` if it is to none of the apps.
+    pub fn read<'a>(
+        head: &Parts,
+        body: &[u8],
+        apps: &'a AppChoice,
+    ) -> Result<(&'a App, Self), Refusal> {
         let query = Fields::of_query(head.uri.query().unwrap_or_default());
         let format = BodyFormat::of(&head.headers);
         let body = format
@@ -51,11 +60,22 @@ impl LoginRequest {
             let reason = "the code is not 1 to 512 visible ASCII characters";
             Refusal::new(RefusalCode::LoginCodeInvalid, reason)
         })?;
-        Ok(Self {
-            code,
-            proofs: Proofs::of(&fields)?,
-        })
+        let proofs = Proofs::of(&fields)?;
+        let app = apps.choose(|place| match place {
+            AppPlace::Header(name) => text_of(head, name),
+            AppPlace::Parameter(name) => fields.get(name),
+            AppPlace::Referer => text_of(head, &REFERER).and_then(appid_of_referer),
+        });
+        Ok((app?, Self { code, proofs }))
     }
+}
+
+/// What a header says, unless that is nothing. What is no text says something that is no app's name.
+fn text_of<'a>(head: &'a Parts, name: &HeaderName) -> Option<&'a str> {
+    let values = head.headers.get_all(name).iter();
+    let mut values = values.map(HeaderValue::as_bytes).map(<[u8]>::trim_ascii);
+    let said = values.find(|value| !value.is_empty())?;
+    Some(std::str::from_utf8(said).unwrap_or("\u{FFFD}"))
 }
 
 fn header_fields(head: &Parts) -> Fields<'_> {
@@ -69,7 +89,9 @@ fn header_fields(head: &Parts) -> Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::identity::WechatId;
     use http::Request;
+    use std::sync::Arc;
 
     fn read(target: &str, headers: &[(&str, &str)], body: &str) -> Result<String, RefusalCode> {
         let mut request = Request::builder().uri(target);
@@ -77,9 +99,15 @@ mod tests {
             request = request.header(*name, *value);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        let login = LoginRequest::read(&head, body.as_bytes());
+        let shop = App {
+            name: "shop".to_owned(),
+            appid: WechatId::parse("wx1").unwrap(),
+            index: 0,
+        };
+        let shop = AppChoice::Only(Arc::new(shop));
+        let login = LoginRequest::read(&head, body.as_bytes(), &shop);
         login
-            .map(|login| login.code.reveal().to_owned())
+            .map(|(_, login)| login.code.reveal().to_owned())
             .map_err(|refusal| refusal.code)
     }
 
