@@ -135,7 +135,8 @@ fn forwarded(
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
 ) -> Result<String, Refusal> {
-    let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
+    let sessions = plan.sessions.clone();
+    let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
     let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]);
     let body = Inbound::Whole(Bytes::new());
     let request_id = RequestId::generate();

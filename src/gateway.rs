@@ -67,7 +67,8 @@ impl Gateway {
     #[must_use]
     pub fn new(shared: Shared, metrics: Arc<WorkerMetrics>) -> Self {
         let plan = Arc::clone(&shared.plan);
-        let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
+        let sessions = plan.sessions.clone();
+        let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
         let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
         let ledger = Rc::new(Ledger { plan, metrics });

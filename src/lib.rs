@@ -45,7 +45,7 @@
 //!    answer (reply.rs).
 //! 4. wechat/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
 //! 5. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
-//!    route's `response`.
+//!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
 //! # What always holds
 //!

@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 
+use super::dialect::{self, Dialect};
 use super::headers;
 use super::plan::{IdentityHeader, IdentityPlan};
 use super::raw::{RawIdentity, Text, Texts};
@@ -21,10 +22,11 @@ const CLOUDRUN: Preset = &[
     (Fact::Source, "x-wx-source"),
 ];
 
-/// `tokens` are the places for a token, if the config names them.
+/// `tokens` are the places for a token, if the config names them, and `dialects` those that the routes speak.
 pub(super) fn plan(
     raw: Option<RawIdentity>,
     tokens: Option<&Texts>,
+    dialects: &[Dialect],
     source: &Source<'_>,
 ) -> IdentityPlan {
     let raw = raw.unwrap_or_default();
@@ -34,6 +36,7 @@ pub(super) fn plan(
         None => one_by_one(raw, source),
     };
     let mut claims = token_claims(tokens);
+    claims.extend(dialects.iter().flat_map(|_| claims_of_dialects()));
     let headers = named.into_iter().map(|Named { header, key, place }| {
         let claim = Claim::new(&header.name, format!("`{key}`"), place);
         claim.check(&claims, source);
@@ -165,6 +168,15 @@ fn token_claims(tokens: Option<&Texts>) -> Vec<Claim> {
         DEFAULT_TOKEN.iter().filter_map(without_place).collect()
     };
     tokens.map_or_else(default, written)
+}
+
+/// The places that a dialect brings along. They have none in the config, so an identity header has to give way.
+fn claims_of_dialects() -> [Claim; 2] {
+    let claim = |name, meaning: &str| Claim::new(name, meaning.to_owned(), None);
+    [
+        claim(&dialect::TOKEN, "the token of a dialect"),
+        claim(&dialect::ID, "the session of a dialect"),
+    ]
 }
 
 fn claim_of_token(text: &str, place: Option<Place>) -> Option<Claim> {

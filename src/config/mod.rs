@@ -8,6 +8,7 @@ mod actions;
 mod admin;
 mod answer;
 mod apps;
+mod dialect;
 mod headers;
 mod identity;
 mod log;
@@ -79,6 +80,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
     let apps = apps::plan(raw.apps, source, surroundings);
     let sessions = raw.sessions.as_ref();
     let tokens = sessions.and_then(|sessions| sessions.token.clone());
+    let dialects = dialect::spoken(&raw.routes);
     let scope = Scope {
         app_names: &app_names,
         apps: &apps,
@@ -92,8 +94,8 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         server,
         wechat: wechat::plan(raw.wechat, source),
         apps,
-        sessions: sessions::plan(raw.sessions, source),
-        identity: identity::plan(raw.identity, tokens.as_ref(), source),
+        sessions: sessions::plan(raw.sessions, &dialects, source),
+        identity: identity::plan(raw.identity, tokens.as_ref(), &dialects, source),
         upstreams: upstreams::plan(raw.upstreams, source, surroundings),
         routes,
         route_table,

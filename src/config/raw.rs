@@ -235,6 +235,7 @@ pub(super) struct RawDeed<'a> {
     /// The place of the route.
     pub(super) place: Place,
     pub(super) action: Option<Text>,
+    pub(super) dialect: Option<Text>,
     pub(super) response: Option<Shape<'a>>,
     pub(super) upstream: Option<Text>,
     pub(super) auth: Option<Text>,
@@ -249,6 +250,7 @@ impl<'a> RawDeed<'a> {
         Self {
             place: route.place(),
             action: route.text("action"),
+            dialect: route.text("dialect"),
             response: route.any("response"),
             upstream: route.text("upstream"),
             auth: route.text("auth"),

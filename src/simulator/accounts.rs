@@ -42,18 +42,25 @@ impl Accounts {
         self.secrets.insert(appid.to_owned(), secret.to_owned());
     }
 
-    pub(super) fn issue_code(&mut self, user: &str, appid: Option<&str>) -> String {
+    pub(super) fn issue_code(&mut self, user: &str) -> String {
         let text: String = std::iter::repeat_with(fastrand::alphanumeric)
             .take(CODE_LEN)
             .collect();
         let code = Code {
             user: user.to_owned(),
-            appid: appid.map(str::to_owned),
+            appid: None,
             expires_at: now().saturating_add(CODE_LIFETIME),
             is_used: false,
         };
         self.codes.insert(text.clone(), code);
         text
+    }
+
+    /// Makes a code one of this app alone.
+    pub(super) fn bind_code(&mut self, text: &str, appid: &str) {
+        if let Some(code) = self.codes.get_mut(text) {
+            code.appid = Some(appid.to_owned());
+        }
     }
 
     pub(super) fn age_codes(&mut self, span: Duration) {

@@ -1,4 +1,5 @@
-//! The client's half in deploy/clients: its tests run under node against a gateway, and its types are checked.
+//! Clients under node against a gateway: the module in deploy/clients, whose types are checked too, and the packages of
+//! npm that mini-programs in the shops have.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use wxgate::domain::clock::Clock;
 
-use crate::harness::{BASE, Backend, Ended, Process, Scratch, Seen, World};
+use crate::harness::{BASE, Backend, Ended, Process, Scratch, Seen, World, refusing};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MODULE: &str = include_str!("../../deploy/clients/miniprogram/wxgate.js");
@@ -28,21 +29,65 @@ secret = { env = "SHOP_SECRET" }
 path = "/elsewhere/*"
 upstream = "php"
 app = "game"
+
+[upstreams.nowhere]
+servers = ["http://NOWHERE"]
+"#;
+/// The routes of the clients of one dialect: a login, a backend, and some where calls fail for other reasons.
+const DIALECT: &str = r#"
+[[routes]]
+path = "/DIALECT/login"
+action = "login"
+app = "shop"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/*"
+upstream = "php"
+app = "shop"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/down"
+upstream = "nowhere"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/small"
+upstream = "php"
+max_body = "1B"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/elsewhere"
+upstream = "php"
+app = "game"
+dialect = "DIALECT"
 "#;
 
 #[test]
 fn the_mini_program_module_keeps_a_session() {
-    run("session.test.js");
+    run("miniprogram/session.test.js");
 }
 
 #[test]
 fn the_mini_program_module_requests_uploads_and_connects() {
-    run("transfers.test.js");
+    run("miniprogram/transfers.test.js");
 }
 
 #[test]
 fn the_mini_program_module_fetches_encrypted_data_after_the_login() {
-    run("open_data.test.js");
+    run("miniprogram/open_data.test.js");
+}
+
+#[test]
+fn the_packages_of_wafer_keep_a_session() {
+    run("wafer/session.test.js");
+}
+
+#[test]
+fn the_packages_of_wafer_tell_what_came_of_a_login() {
+    run("wafer/login.test.js");
 }
 
 #[test]
@@ -109,7 +154,11 @@ fn run(file: &str) {
     let clock = Arc::new(OnceLock::new());
     let login = "action = \"login\"";
     let base = BASE.replace(login, &format!("{login}\napp = \"shop\""));
-    let world = World::around(&format!("{base}\n{ELSEWHERE}"), backend(Arc::clone(&clock)));
+    let dialects = ["wafer1", "wafer2"].map(|dialect| DIALECT.replace("DIALECT", dialect));
+    let (_held, nowhere) = refusing();
+    let config = format!("{base}\n{ELSEWHERE}\n{}", dialects.concat());
+    let config = config.replace("NOWHERE", &nowhere.to_string());
+    let world = World::around(&config, backend(Arc::clone(&clock)));
     clock.set(world.clock.clone()).unwrap();
     let admin = world.gateway().admin_address().unwrap();
     let mut node = node();
@@ -117,7 +166,7 @@ fn run(file: &str) {
     node.env("WXGATE_ADMIN", format!("http://{admin}"));
     node.env("WECHAT", world.wechat.base_url());
     node.args(["--test", "--test-reporter=tap"]);
-    node.arg(format!("tests/clients/miniprogram/{file}"));
+    node.arg(format!("tests/clients/{file}"));
     let Ended { code, out, err } = Process::start(node, HINT).wait();
     assert_eq!(code, Some(0), "{out}\n{err}");
     let mut counts = out.lines().filter_map(|line| line.strip_prefix("# pass "));

@@ -24,7 +24,7 @@ fn sealer(openid: Option<&'static str>) -> Sealer {
         let name = HeaderName::from_static(name?);
         Some(IdentityHeader { name, fact })
     });
-    Sealer::new(IdentityPlan(headers.collect()), places.to_vec())
+    Sealer::new(IdentityPlan(headers.collect()), places.to_vec(), Vec::new())
 }
 
 fn alice() -> Identity {
