@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use wxgate::domain::clock::Clock;
+use wxgate::simulator::Simulator;
 
 use crate::harness::{BASE, Backend, Ended, Process, Scratch, Seen, World, refusing};
 
@@ -19,8 +20,9 @@ const GUIDE: &str = include_str!("../../deploy/clients/miniprogram/README.md");
 const HINT: &str = "tests/run.sh installs what the tests need";
 /// Longer than any session lasts.
 const DAYS: Duration = Duration::from_hours(8 * 24);
-/// A route whose sessions are those of another app: a login to the shop never helps there.
-const ELSEWHERE: &str = r#"
+/// A route that opens encrypted data; one whose sessions are those of another app, so that a login to the shop never helps
+/// there; and a backend that nobody reaches.
+const MORE: &str = r#"
 [apps.game]
 appid = "wxfedcba9876543210"
 secret = { env = "SHOP_SECRET" }
@@ -29,6 +31,11 @@ secret = { env = "SHOP_SECRET" }
 path = "/elsewhere/*"
 upstream = "php"
 app = "game"
+
+[[routes]]
+path = "/opened/*"
+upstream = "php"
+open_data = "decrypt"
 
 [upstreams.nowhere]
 servers = ["http://NOWHERE"]
@@ -78,6 +85,13 @@ fn the_mini_program_module_requests_uploads_and_connects() {
 #[test]
 fn the_mini_program_module_fetches_encrypted_data_after_the_login() {
     run("miniprogram/open_data.test.js");
+}
+
+#[test]
+fn the_mini_program_module_sends_encrypted_data_that_a_route_opens() {
+    run_where("miniprogram/open_data_route.test.js", |wechat| {
+        wechat.renew_keys(true);
+    });
 }
 
 #[test]
@@ -151,15 +165,22 @@ fn words<'a>(text: &'a str, mark: &str, find: impl Fn(&'a str) -> Option<&'a str
 /// Runs the tests of one file against a gateway of its own.
 #[track_caller]
 fn run(file: &str) {
+    run_where(file, |_| ());
+}
+
+/// The same, with a WeChat that is arranged before.
+#[track_caller]
+fn run_where(file: &str, arrange: impl FnOnce(&Simulator)) {
     let clock = Arc::new(OnceLock::new());
     let login = "action = \"login\"";
     let base = BASE.replace(login, &format!("{login}\napp = \"shop\""));
     let dialects = ["wafer1", "wafer2"].map(|dialect| DIALECT.replace("DIALECT", dialect));
     let (_held, nowhere) = refusing();
-    let config = format!("{base}\n{ELSEWHERE}\n{}", dialects.concat());
+    let config = format!("{base}\n{MORE}\n{}", dialects.concat());
     let config = config.replace("NOWHERE", &nowhere.to_string());
     let world = World::around(&config, backend(Arc::clone(&clock)));
     clock.set(world.clock.clone()).unwrap();
+    arrange(&world.wechat);
     let admin = world.gateway().admin_address().unwrap();
     let mut node = node();
     node.env("WXGATE", format!("http://{}", world.address()));
