@@ -91,7 +91,16 @@ mod tests {
     use super::*;
     use crate::domain::identity::WechatId;
     use http::Request;
+    use proptest::prelude::*;
     use std::sync::Arc;
+
+    fn app(name: &str, appid: &str, index: usize) -> Arc<App> {
+        Arc::new(App {
+            name: name.to_owned(),
+            appid: WechatId::parse(appid).unwrap(),
+            index,
+        })
+    }
 
     fn read(target: &str, headers: &[(&str, &str)], body: &str) -> Result<String, RefusalCode> {
         let mut request = Request::builder().uri(target);
@@ -99,12 +108,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        let shop = App {
-            name: "shop".to_owned(),
-            appid: WechatId::parse("wx1").unwrap(),
-            index: 0,
-        };
-        let shop = AppChoice::Only(Arc::new(shop));
+        let shop = AppChoice::Only(app("shop", "wx1", 0));
         let login = LoginRequest::read(&head, body.as_bytes(), &shop);
         login
             .map(|(_, login)| login.code.reveal().to_owned())
@@ -152,5 +156,37 @@ mod tests {
             read("/login?code=C&iv=i", &[], ""),
             Err(RefusalCode::DataUndecryptable)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_in_a_login_is_to_an_app_that_the_request_names(
+            query in "((code|js_code|app|iv|signature|rawData|%)(=[!$-;=?-Z_a-z|~]{0,4})?&){0,4}",
+            said in prop::option::of("shop|game|wx1|[ -~]{0,6}"),
+            referer in prop::option::of("https://servicewechat[.]com/(wx[12]|[a-z]{3})/[0-9a]{1,2}/page-frame[.]html"),
+            media_type in prop::option::of("application/(json|x-www-form-urlencoded)"),
+            body in "(\\{\"code\":\"[a-z]{0,2}\"(,\"app\":\"(shop|game|x)\")?\\}?|code=[a-z]{0,2}(&app=(shop|x))?|\\PC{0,8})",
+        ) {
+            let places = ["header:X-App", "parameter:app", "referer"];
+            let places = places.map(|text| AppPlace::parse(text).unwrap()).to_vec();
+            let apps = vec![app("shop", "wx1", 0), app("game", "wx2", 1)];
+            let choice = AppChoice::Among { apps, places };
+            let headers = [("x-app", &said), ("referer", &referer), ("content-type", &media_type)];
+            let mut request = Request::builder().uri(format!("/login?{query}"));
+            for (name, value) in headers {
+                if let Some(value) = value {
+                    request = request.header(name, value);
+                }
+            }
+            let head = request.body(()).unwrap().into_parts().0;
+            if let Ok((app, login)) = LoginRequest::read(&head, body.as_bytes(), &choice) {
+                let names = [app.name.as_str(), app.appid.as_str()];
+                let everything = format!("{query} {said:?} {referer:?} {body}");
+                prop_assert!(names.iter().any(|name| everything.contains(name)));
+                let said = said.as_deref().map_or("", str::trim);
+                prop_assert!(said.is_empty() || names.contains(&said));
+                prop_assert!(LoginCode::parse(login.code.reveal()).is_some());
+            }
+        }
     }
 }
