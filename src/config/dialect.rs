@@ -16,7 +16,7 @@ const MAGIC: &str = "F2C224D4-2BCE-4C64-AF9F-A6D872000D1A";
 /// The header in which clients of both send the token.
 pub(super) const TOKEN: HeaderName = HeaderName::from_static("x-wx-skey");
 /// The header in which those of Wafer 1 send the id of the session beside it.
-pub(super) const ID: HeaderName = HeaderName::from_static("x-wx-id");
+const ID: HeaderName = HeaderName::from_static("x-wx-id");
 
 /// How the clients of a route speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub(super) fn plan(
         None => one_by_one(raw, source),
     };
     let mut claims = token_claims(tokens);
-    claims.extend(dialects.iter().flat_map(|_| claims_of_dialects()));
+    claims.extend(claims_of_dialects(dialects));
     let headers = named.into_iter().map(|Named { header, key, place }| {
         let claim = Claim::new(&header.name, format!("`{key}`"), place);
         claim.check(&claims, source);
@@ -171,12 +171,10 @@ fn token_claims(tokens: Option<&Texts>) -> Vec<Claim> {
 }
 
 /// The places that a dialect brings along. They have none in the config, so an identity header has to give way.
-fn claims_of_dialects() -> [Claim; 2] {
-    let claim = |name, meaning: &str| Claim::new(name, meaning.to_owned(), None);
-    [
-        claim(&dialect::TOKEN, "the token of a dialect"),
-        claim(&dialect::ID, "the session of a dialect"),
-    ]
+fn claims_of_dialects(dialects: &[Dialect]) -> impl Iterator<Item = Claim> {
+    let token = (!dialects.is_empty()).then_some(dialect::TOKEN);
+    let names = token.into_iter().chain(dialect::beside(dialects));
+    names.map(|name| Claim::new(&name, "the session of a `dialect`".to_owned(), None))
 }
 
 fn claim_of_token(text: &str, place: Option<Place>) -> Option<Claim> {

@@ -15,17 +15,19 @@ use crate::domain::identity::App;
 pub(super) fn plan(raw: &RawDeed<'_>, scope: &Scope<'_>, source: &Source<'_>) -> Option<AppChoice> {
     let places = source.accept_all(raw.app_from.clone(), place);
     let is_among_several = raw.app.as_ref().is_some_and(|apps| apps.value.len() > 1);
-    match (&raw.app, &raw.app_from) {
-        (Some(apps), None) if is_among_several => {
-            let text = "this login is to one of several apps; say with `app_from` where a request names its own, or \
-                        give each app a login route";
-            source.problem(apps.place, text);
-        }
-        (_, Some(from)) if !is_among_several && (raw.app.is_some() || is_single(scope)) => {
-            let text = "`app_from` chooses among several apps, and this login is to one; remove it, or name more in `app`";
-            source.problem(from.place, text);
-        }
-        _ => {}
+    if let (Some(apps), None) = (&raw.app, &raw.app_from)
+        && is_among_several
+    {
+        let text = "this login is to one of several apps; say with `app_from` where a request names its own, or \
+                    give each app a login route";
+        source.problem(apps.place, text);
+    }
+    if let Some(from) = &raw.app_from
+        && !is_among_several
+        && (raw.app.is_some() || scope.app_names.len() == 1)
+    {
+        let text = "`app_from` chooses among several apps, and this login is to one; remove it, or name more in `app`";
+        source.problem(from.place, text);
     }
     let mut apps = named(raw.app.as_ref(), raw.place, scope, source);
     if is_among_several {
@@ -40,10 +42,6 @@ pub(super) fn refuse(raw: &RawDeed<'_>, source: &Source<'_>) {
         let text = "`app_from` says to which app a login is; remove it, a session has its app";
         source.problem(from.place, text);
     }
-}
-
-fn is_single(scope: &Scope<'_>) -> bool {
-    scope.app_names.len() == 1
 }
 
 fn named(

@@ -166,11 +166,11 @@ fn a_dialect_is_for_those_who_can_log_in_again() {
         ),
         (
             &route("upstream = \"php\"\ndialect = \"wafer2\"\n[identity]\nopenid = \"X-WX-Skey\""),
-            "8:10: `x-wx-skey` would stand for both the token of a dialect and `openid`; rename one of them",
+            "8:10: `x-wx-skey` would stand for both the session of a `dialect` and `openid`; rename one of them",
         ),
         (
             &route("upstream = \"php\"\ndialect = \"wafer1\"\n[identity]\nunionid = \"X_WX_Id\""),
-            "8:11: `x_wx_id` would stand for both the session of a dialect and `unionid`; rename one of them",
+            "8:11: `x_wx_id` would stand for both the session of a `dialect` and `unionid`; rename one of them",
         ),
     ]);
 }
