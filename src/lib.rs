@@ -38,8 +38,8 @@
 //!
 //! # The journey of a login
 //!
-//! 1. As above up to the route, whose action is a login; [`endpoints::login`] reads the code and its proofs
-//!    (request.rs).
+//! 1. As above up to the route, whose action is a login; [`endpoints::login`] reads the code, its proofs, and of
+//!    which app it is (request.rs).
 //! 2. login/grants.rs holds that a code is exchanged once, however often it comes within `login_replay`.
 //! 3. [`wechat`] calls code2Session on the control runtime, with retries (retry.rs) where they are safe, and reads the
 //!    answer (reply.rs).
@@ -47,7 +47,7 @@
 //! 5. Where the route has an `on_login`, login/announce.rs tells the backend, through the worker that took the login
 //!    (upstream/call.rs), and login/said.rs reads what it says of the user.
 //! 6. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
-//!    route's `response`.
+//!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
 //! # What always holds
 //!
