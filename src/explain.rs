@@ -9,6 +9,7 @@ use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{Action, Apps, Forward, Guard, OnFailure, OnLogin, Plan, RoutePlan};
+use crate::domain::app_choice::AppChoice;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
@@ -62,7 +63,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let mut told = format!("route     {}\n", route.label);
     match &route.action {
         Action::Login(login) => {
-            line(&mut told, "action", &format!("login to {}", login.app.name));
+            line(&mut told, "action", &login_in_words(&login.apps));
             if let Some(to) = &login.on_login {
                 line(&mut told, "on login", &told_first(plan, to));
             }
@@ -139,7 +140,8 @@ fn forwarded(
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
 ) -> String {
-    let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
+    let sessions = plan.sessions.clone();
+    let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
     let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]);
     let body = Inbound::Whole(Bytes::new());
     let request_id = RequestId::generate();
@@ -176,7 +178,9 @@ fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {
 /// What a backend may have said of a user of `apps`; nothing if none is told of their logins.
 fn some_account(plan: &Plan, apps: &Apps) -> Account {
     let is_told = plan.routes.iter().any(|route| match &route.action {
-        Action::Login(login) => login.on_login.is_some() && apps.include(&login.app),
+        Action::Login(login) => {
+            login.on_login.is_some() && login.apps.all().any(|app| apps.include(app))
+        }
         Action::Check { .. } | Action::Logout { .. } | Action::Forward(_) => false,
     });
     if !is_told {
@@ -208,6 +212,18 @@ fn upstream_in_words(plan: &Plan, index: usize) -> String {
     };
     let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
     format!("{} ({})", upstream.name, servers.join(", "))
+}
+
+fn login_in_words(apps: &AppChoice) -> String {
+    match apps {
+        AppChoice::Only(app) => format!("login to {}", app.name),
+        AppChoice::Among { apps, places } => {
+            let apps: Vec<_> = apps.iter().map(|app| app.name.as_str()).collect();
+            let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+            let (apps, places) = (apps.join(" or "), places.join(", else "));
+            format!("login to {apps}, by {places}")
+        }
+    }
 }
 
 fn guard_in_words(guard: Guard) -> &'static str {

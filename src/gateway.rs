@@ -66,7 +66,8 @@ impl Gateway {
     #[must_use]
     pub fn new(shared: Shared, metrics: Arc<WorkerMetrics>) -> Self {
         let plan = Arc::clone(&shared.plan);
-        let sealer = Sealer::new(plan.identity.clone(), plan.sessions.token.clone());
+        let sessions = plan.sessions.clone();
+        let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
         let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
         let upstreams = Rc::new(upstreams);
@@ -108,10 +109,7 @@ impl Gateway {
                 let sending = self.forward(to.upstream, head, &path, admission, peer, visit);
                 return sending.await;
             }
-            Action::Login(login) => {
-                visit.app = Some(login.app.index);
-                self.log_in(login, &head, body, peer, visit).await?
-            }
+            Action::Login(login) => self.log_in(login, &head, body, peer, visit).await?,
             Action::Check { apps, response } => {
                 check_method(&head.method)?;
                 let session = self.look_up(apps, &head, body).await?;
@@ -172,18 +170,20 @@ impl Gateway {
         head: &Parts,
         body: Inbound,
         peer: &Peer,
-        visit: &Visit,
+        visit: &mut Visit,
     ) -> Result<Response<Bytes>, Refusal> {
+        visit.app = route.apps.only().map(|app| app.index);
         check_method(&head.method)?;
         let body = self.read_fields(head, body).await?;
-        let login = LoginRequest::read(head, &body)?;
+        let (app, login) = LoginRequest::read(head, &body, &route.apps)?;
+        visit.app = Some(app.index);
         let announcer = route.on_login.as_ref().map(|to| Announcer {
             to: Arc::clone(to),
             caller: self.caller.clone(),
             occasion: Occasion::of(&head.headers, peer, &visit.request_id),
         });
         let (logins, response) = (&self.shared.logins, route.response.as_ref());
-        logins.answer(&route.app, login, announcer, response).await
+        logins.answer(app, login, announcer, response).await
     }
 
     /// The answer to a refusal, in the shape that the route, else the config, else the table gives it.

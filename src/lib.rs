@@ -21,7 +21,7 @@
 //! ```
 //!
 //! [`telemetry`] stands beside the users of the config: `line.rs` is the form of a log line, `queue.rs` its way
-//! out. [`simulator`] is a WeChat for the demo and the tests, and uses nothing of ours, so that it can contradict us.
+//! out, `access.rs` the short cut of the access lines. [`simulator`] is a WeChat for the demo and the tests, and uses nothing of ours, so that it can contradict us.
 //!
 //! # The journey of an authenticated request
 //!
@@ -32,14 +32,15 @@
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys.
-//! 6. [`upstream`] seals the request (seal.rs) and sends it on a connection of this worker's own (pool.rs, send.rs).
-//! 7. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs writes the
-//!    access line and counts.
+//! 6. [`upstream`] seals the request (seal.rs), takes a connection of this worker's own (send.rs, pool.rs), and carries the
+//!    exchange over it (exchange.rs): the request goes out (request.rs) while the reply comes in (reply.rs, chunks.rs).
+//! 7. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and writes
+//!    the access line (telemetry/access.rs).
 //!
 //! # The journey of a login
 //!
-//! 1. As above up to the route, whose action is a login; [`endpoints::login`] reads the code and its proofs
-//!    (request.rs).
+//! 1. As above up to the route, whose action is a login; [`endpoints::login`] reads the code, its proofs, and of
+//!    which app it is (request.rs).
 //! 2. login/grants.rs holds that a code is exchanged once, however often it comes within `login_replay`.
 //! 3. [`wechat`] calls code2Session on the control runtime, with retries (retry.rs) where they are safe, and reads the
 //!    answer (reply.rs).
@@ -47,7 +48,7 @@
 //! 5. Where the route has an `on_login`, login/announce.rs tells the backend, through the worker that took the login
 //!    (upstream/call.rs), and login/said.rs reads what it says of the user.
 //! 6. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
-//!    route's `response`.
+//!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
 //! # What always holds
 //!

@@ -76,6 +76,7 @@ fn decrypter(metrics: &Arc<Metrics>) -> Decrypter {
         },
         capacity: 1,
         token: Vec::new(),
+        beside: Vec::new(),
         login_replay: Duration::ZERO,
     };
     let clock = Clock::start();

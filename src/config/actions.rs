@@ -1,14 +1,12 @@
 //! What a route does: one of wxgate's own actions, or an upstream behind a guard. Knows no paths.
 
-use std::sync::Arc;
-
 use super::answer;
+use super::login_apps;
 use super::on_login;
 use super::open_data;
 use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login};
 use super::raw::{RawDeed, RawRule, Text, Texts};
-use super::source::{At, Place, Source};
-use crate::domain::identity::App;
+use super::source::Source;
 use crate::domain::template::Placeholder;
 
 /// What a route may refer to.
@@ -81,6 +79,7 @@ fn answer_here(
     let own = source.choose(Some(written.clone()), "action", &all)?;
     if !matches!(own, Own::Login) {
         on_login::refuse(&raw, source);
+        login_apps::refuse(&raw, source);
     }
     let response = |allowed| {
         let shape = raw.response.as_ref()?;
@@ -89,8 +88,8 @@ fn answer_here(
     match own {
         Own::Login => Some(Action::Login(Login {
             response: response(Placeholder::LOGIN),
+            apps: login_apps::plan(&raw, scope, source)?,
             on_login: on_login::plan(raw.on_login, scope, source),
-            app: login_app(raw.app, raw.place, scope, source)?,
         })),
         Own::Check => Some(Action::Check {
             response: response(Placeholder::CHECK),
@@ -114,6 +113,7 @@ fn forward(
         source.problem(place, text);
     }
     on_login::refuse(&raw, source);
+    login_apps::refuse(&raw, source);
     let guards = [
         ("required", Guard::Required),
         ("optional", Guard::Optional),
@@ -128,44 +128,6 @@ fn forward(
         apps,
         open_data,
     }))
-}
-
-/// The app of a login: the one that is named, or the only one.
-fn login_app(
-    written: Option<Texts>,
-    route: Place,
-    scope: &Scope<'_>,
-    source: &Source<'_>,
-) -> Option<Arc<App>> {
-    let index = match written {
-        Some(At { value, place }) => match value.as_slice() {
-            [only] => source.find(only, "app", scope.app_names)?,
-            [] => return None,
-            [_, _, ..] => {
-                source.problem(place, "a login is to one app; give each app a login route");
-                return None;
-            }
-        },
-        None => only_app(route, scope, source)?,
-    };
-    let found = scope.apps.iter().find(|plan| plan.app.index == index);
-    found.map(|plan| Arc::clone(&plan.app))
-}
-
-fn only_app(route: Place, scope: &Scope<'_>, source: &Source<'_>) -> Option<usize> {
-    match scope.app_names {
-        [_] => return Some(0),
-        [] => source.missing_table(
-            route,
-            "there is no app to log in to; add one as [apps.NAME]",
-        ),
-        [_, _, ..] => {
-            let names = scope.app_names.join("`, `");
-            let text = format!("`app` is missing in [[routes]]; this login is to one of `{names}`");
-            source.missing(route, text);
-        }
-    }
-    None
 }
 
 fn apps(written: Option<Texts>, scope: &Scope<'_>, source: &Source<'_>) -> Apps {

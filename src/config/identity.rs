@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 
+use super::dialect::{self, Dialect};
 use super::headers;
 use super::plan::{IdentityHeader, IdentityPlan};
 use super::raw::{RawIdentity, Text, Texts};
@@ -21,10 +22,11 @@ const CLOUDRUN: Preset = &[
     (Fact::Source, "x-wx-source"),
 ];
 
-/// `tokens` are the places for a token, if the config names them.
+/// `tokens` are the places for a token, if the config names them, and `dialects` those that the routes speak.
 pub(super) fn plan(
     raw: Option<RawIdentity>,
     tokens: Option<&Texts>,
+    dialects: &[Dialect],
     source: &Source<'_>,
 ) -> IdentityPlan {
     let mut raw = raw.unwrap_or_default();
@@ -43,6 +45,7 @@ pub(super) fn plan(
     ));
     named.extend(of_claims(&claims, source));
     let mut uses = token_uses(tokens);
+    uses.extend(uses_of_dialects(dialects));
     let headers = named.into_iter().map(|Named { header, by, place }| {
         let its_use = Use::new(&header.name, by, place);
         its_use.check(&uses, source);
@@ -208,6 +211,13 @@ fn token_uses(tokens: Option<&Texts>) -> Vec<Use> {
         DEFAULT_TOKEN.iter().filter_map(without_place).collect()
     };
     tokens.map_or_else(default, written)
+}
+
+/// The places that a dialect brings along. They have none in the config, so an identity header has to give way.
+fn uses_of_dialects(dialects: &[Dialect]) -> impl Iterator<Item = Use> {
+    let token = (!dialects.is_empty()).then_some(dialect::TOKEN);
+    let names = token.into_iter().chain(dialect::beside(dialects));
+    names.map(|name| Use::new(&name, "the session of a `dialect`".to_owned(), None))
 }
 
 fn use_of_token(text: &str, place: Option<Place>) -> Option<Use> {

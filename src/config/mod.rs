@@ -8,9 +8,11 @@ mod actions;
 mod admin;
 mod answer;
 mod apps;
+mod dialect;
 mod headers;
 mod identity;
 mod log;
+mod login_apps;
 mod on_login;
 mod open_data;
 pub mod plan;
@@ -79,7 +81,8 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
     let apps = apps::plan(raw.apps, source, surroundings);
     let sessions = raw.sessions.as_ref();
     let tokens = sessions.and_then(|sessions| sessions.token.clone());
-    let identity = identity::plan(raw.identity, tokens.as_ref(), source);
+    let dialects = dialect::spoken(&raw.routes);
+    let identity = identity::plan(raw.identity, tokens.as_ref(), &dialects, source);
     let scope = Scope {
         app_names: &app_names,
         apps: &apps,
@@ -94,7 +97,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         server,
         wechat: wechat::plan(raw.wechat, source),
         apps,
-        sessions: sessions::plan(raw.sessions, source),
+        sessions: sessions::plan(raw.sessions, &dialects, source),
         identity,
         upstreams: upstreams::plan(raw.upstreams, source, surroundings),
         routes,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode, uri::Authority};
 use ipnet::IpNet;
 
+use crate::domain::app_choice::AppChoice;
 use crate::domain::call_path::CallPath;
 use crate::domain::field_name::FieldName;
 use crate::domain::identity::{App, Fact};
@@ -122,6 +123,8 @@ pub struct SessionsPlan {
     pub capacity: u64,
     /// Where to look for a skey, in order; at least one place.
     pub token: Vec<TokenPlace>,
+    /// Headers that clients send beside the token, and that no backend gets.
+    pub beside: Vec<HeaderName>,
     /// For how long the same (app, code) gets the same skey; zero for never.
     pub login_replay: Duration,
 }
@@ -228,8 +231,8 @@ pub enum Action {
 /// What a login route does.
 #[derive(Debug)]
 pub struct Login {
-    /// The app whose codes it takes.
-    pub app: Arc<App>,
+    /// The apps whose codes it takes.
+    pub apps: AppChoice,
     /// `on_login`, if a backend is told.
     pub on_login: Option<Arc<OnLogin>>,
     /// `response`, if it has its own.
@@ -322,6 +325,21 @@ impl RefusalShapes {
     #[must_use]
     pub fn new(shapes: Vec<(RefusalCode, RefusalShape)>) -> Self {
         Self(shapes)
+    }
+
+    /// These shapes, and those of `others` for what they leave open: a whole code, its status, or its body.
+    #[must_use]
+    pub fn or(mut self, others: Self) -> Self {
+        for (code, other) in others.0 {
+            match self.0.iter_mut().find(|(known, _)| *known == code) {
+                Some((_, shape)) => {
+                    shape.status = shape.status.or(other.status);
+                    shape.body = shape.body.take().or(other.body);
+                }
+                None => self.0.push((code, other)),
+            }
+        }
+        self
     }
 
     /// The shape of `code`, if it has one here.

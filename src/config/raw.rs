@@ -239,11 +239,13 @@ pub(super) struct RawDeed<'a> {
     /// The place of the route.
     pub(super) place: Place,
     pub(super) action: Option<Text>,
+    pub(super) dialect: Option<Text>,
     pub(super) response: Option<Shape<'a>>,
     pub(super) upstream: Option<Text>,
     pub(super) auth: Option<Text>,
     pub(super) app: Option<Texts>,
     pub(super) on_login: Option<RawOnLogin>,
+    pub(super) app_from: Option<Texts>,
     pub(super) open_data: Option<Text>,
     pub(super) open_data_field: Option<Text>,
 }
@@ -253,11 +255,13 @@ impl<'a> RawDeed<'a> {
         Self {
             place: route.place(),
             action: route.text("action"),
+            dialect: route.text("dialect"),
             response: route.any("response"),
             upstream: route.text("upstream"),
             auth: route.text("auth"),
             app: route.one_or_more("app"),
             on_login: route.table("on_login", RawOnLogin::fields),
+            app_from: route.one_or_more("app_from"),
             open_data: route.text("open_data"),
             open_data_field: route.text("open_data_field"),
         }

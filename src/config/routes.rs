@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::actions::{self, Scope};
+use super::dialect;
 use super::plan::{Action, RefusalShapes, RoutePlan, ServerPlan};
 use super::raw::{RawRoute, RawRule, Texts};
 use super::refusals;
@@ -19,11 +20,14 @@ pub(super) fn plan(
     source: &Source<'_>,
 ) -> (Vec<RoutePlan>, RouteTable) {
     let read = |raw: RawRoute<'_>| {
+        let mut defaults = dialect::plan(&raw.deed, source);
+        let place = raw.deed.on_login.as_ref().map(|on_login| on_login.place);
+        let action = actions::plan(raw.deed, &raw.rule, scope, source);
         let deed = Deed {
-            on_login: raw.deed.on_login.as_ref().map(|on_login| on_login.place),
-            action: actions::plan(raw.deed, &raw.rule, scope, source),
+            on_login: place,
+            action: action.map(|action| defaults.complete(action)),
             max_body: source.accept(raw.max_body, size).unwrap_or(server.max_body),
-            refusals: refusals::plan(raw.refusals, source),
+            refusals: refusals::plan(raw.refusals, source).or(defaults.refusals),
         };
         (Rule::read(raw.rule, source), deed)
     };

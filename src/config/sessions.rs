@@ -6,9 +6,10 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use toml::de::DeValue;
 
+use super::dialect::{self, Dialect};
 use super::headers;
 use super::plan::SessionsPlan;
-use super::raw::{RawSessions, Shape, Text};
+use super::raw::{RawSessions, Shape, Text, Texts};
 use super::source::Source;
 use super::units::{UnitError, duration, duration_or_zero};
 use crate::domain::session::SessionLimits;
@@ -18,23 +19,39 @@ pub(super) const DEFAULT_TOKEN: [&str; 2] = ["header:X-Skey", "bearer"];
 const WEEK: Duration = Duration::from_hours(7 * 24);
 const DAY: Duration = Duration::from_hours(24);
 
-pub(super) fn plan(raw: Option<RawSessions<'_>>, source: &Source<'_>) -> SessionsPlan {
+/// `dialects` are those that the routes speak.
+pub(super) fn plan(
+    raw: Option<RawSessions<'_>>,
+    dialects: &[Dialect],
+    source: &Source<'_>,
+) -> SessionsPlan {
     let raw = raw.unwrap_or_default();
     check_store(raw.store, source);
     SessionsPlan {
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
-        token: match raw.token {
-            Some(written) => source.accept_all(Some(written), token),
-            None => DEFAULT_TOKEN
-                .iter()
-                .filter_map(|text| token(text).ok())
-                .collect(),
-        },
+        token: tokens(raw.token, dialects, source),
+        beside: dialect::beside(dialects),
         login_replay: source
             .accept(raw.login_replay, duration_or_zero)
             .unwrap_or(Duration::from_secs(10)),
     }
+}
+
+/// The places that are written, or the usual ones; and that of the dialects, if any is spoken.
+fn tokens(written: Option<Texts>, dialects: &[Dialect], source: &Source<'_>) -> Vec<TokenPlace> {
+    let mut places = match written {
+        Some(written) => source.accept_all(Some(written), token),
+        None => DEFAULT_TOKEN
+            .iter()
+            .filter_map(|text| token(text).ok())
+            .collect(),
+    };
+    let of_dialects = TokenPlace::Header(dialect::TOKEN);
+    if !dialects.is_empty() && !places.contains(&of_dialects) {
+        places.push(of_dialects);
+    }
+    places
 }
 
 fn check_store(store: Option<Shape<'_>>, source: &Source<'_>) {

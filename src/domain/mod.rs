@@ -1,5 +1,6 @@
 //! The words of the gateway as types: what a request, a session and a rule are. Knows neither sockets nor files.
 
+pub mod app_choice;
 pub mod call_path;
 pub mod clock;
 pub mod field_name;

@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 pub enum Placeholder {
     /// `{skey}`: the session token.
     Skey,
+    /// `{session_id}`: a name of the session that leads nowhere.
+    SessionId,
+    /// `{user_info}`: what this login told of the user, an object.
+    UserInfo,
     /// `{expires_in}`: the lifetime that is left, in seconds.
     ExpiresIn,
     /// `{openid}`: the user in this mini-program.
@@ -31,9 +35,11 @@ impl Placeholder {
     /// What the answer to a login can tell.
     pub const LOGIN: &[Self] = &[
         Self::Skey,
+        Self::SessionId,
         Self::ExpiresIn,
         Self::OpenId,
         Self::UnionId,
+        Self::UserInfo,
         Self::UserId,
         Self::Data,
         Self::Null,
@@ -56,6 +62,8 @@ impl Placeholder {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Skey => "skey",
+            Self::SessionId => "session_id",
+            Self::UserInfo => "user_info",
             Self::ExpiresIn => "expires_in",
             Self::OpenId => "openid",
             Self::UnionId => "unionid",
@@ -228,6 +236,7 @@ fn next_braces(text: &str) -> Option<(&str, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn login_values(place: Placeholder) -> Value {
@@ -268,6 +277,80 @@ mod tests {
         for text in ["{}", "{ skey }", "{", "}", "{\"a\":1}", ""] {
             let template = Template::parse(&json!(text), Placeholder::LOGIN).unwrap();
             assert_eq!(template.fill(login_values), json!(text), "{text}");
+        }
+    }
+
+    /// Texts with words in braces, known and unknown, and with braces that close nothing.
+    const TEXT: &str =
+        "(\\{skey\\}|\\{expires_in\\}|\\{null\\}|\\{code\\}|\\{|\\}|\\PC|[a-z_]{1,4}){0,6}";
+
+    /// Any JSON whose texts are such.
+    fn shape() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            TEXT.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            let members = prop::collection::btree_map(TEXT, inner.clone(), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                members.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// The texts within a value, but not the names of its members.
+    fn texts(value: &Value) -> Vec<&str> {
+        match value {
+            Value::String(text) => vec![text],
+            Value::Array(items) => items.iter().flat_map(texts).collect(),
+            Value::Object(members) => members.values().flat_map(texts).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+        }
+    }
+
+    /// The words that stand in braces.
+    fn words(text: &str) -> Vec<&str> {
+        let is_in_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let behind = text.split('{').skip(1);
+        let before = behind.filter_map(|piece| piece.split_once('}').map(|(word, _)| word));
+        before
+            .filter(|word| !word.is_empty() && word.chars().all(is_in_word))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_shape_is_taken_exactly_if_all_its_placeholders_are_filled_in(shape in shape()) {
+            let names: Vec<_> = Placeholder::LOGIN.iter().map(|place| place.name()).collect();
+            let written: Vec<_> = texts(&shape).into_iter().flat_map(words).collect();
+            match Template::parse(&shape, Placeholder::LOGIN) {
+                Ok(template) => {
+                    let filled = template.fill(|_| "V".into());
+                    let left: Vec<_> = texts(&filled).into_iter().flat_map(words).collect();
+                    prop_assert_eq!(left, [""; 0]);
+                    prop_assert!(written.iter().all(|word| names.contains(word)));
+                }
+                Err(UnknownPlaceholder { name, .. }) => {
+                    prop_assert!(written.contains(&name.as_str()) && !names.contains(&name.as_str()));
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_filled_in_stands_there_as_it_is_even_if_it_looks_like_a_placeholder(
+            value in shape(), before in "[^{}]*", behind in "[^{}]*",
+        ) {
+            let shape = json!({"whole": "{skey}", "part": format!("{before}{{skey}}{behind}"), "{skey}": 1});
+            let template = Template::parse(&shape, Placeholder::LOGIN).unwrap();
+            let filled = template.fill(|_| value.clone());
+            prop_assert_eq!(&filled["whole"], &value);
+            prop_assert_eq!(&filled["{skey}"], &json!(1));
+            if let Some(text) = value.as_str().filter(|_| !before.is_empty()) {
+                prop_assert_eq!(&filled["part"], &json!(format!("{before}{text}{behind}")));
+            }
         }
     }
 }

@@ -4,13 +4,19 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use http::HeaderName;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use sha2::{Digest, Sha256};
 
 /// The random bytes in a skey.
 const SKEY_BYTES: usize = 32;
 /// The characters of a skey: its bytes in base64url without padding.
 const SKEY_LEN: usize = 43;
+/// What is hashed before a skey for the id of its session, so that the hash is no digest.
+const ID_OF: &str = "the session of ";
+/// The hexadecimal digits of such an id.
+const ID_LEN: usize = 32;
 
 /// A session token: 256 random bits as 43 characters of base64url. It masks itself in logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,6 +49,19 @@ impl Skey {
         &self.0
     }
 
+    /// A name of the session that may be shown: 32 hexadecimal digits that lead nowhere, since neither the token nor the
+    /// digest can be told from them.
+    #[must_use]
+    pub fn session_id(&self) -> String {
+        let named = Sha256::new()
+            .chain_update(ID_OF)
+            .chain_update(self.0.as_bytes());
+        format!("{:x}", Bytes::copy_from_slice(&named.finalize()))
+            .chars()
+            .take(ID_LEN)
+            .collect()
+    }
+
     /// What leads to the session.
     #[must_use]
     pub fn digest(&self) -> SkeyDigest {
@@ -60,6 +79,7 @@ impl SkeyDigest {
     }
 
     fn new(skey: &str) -> Self {
+        // Every request needs one, so this is by the library that is fast even without instructions for it.
         let digest = digest(&SHA256, skey.as_bytes());
         // As long as the algorithm says, so that there is no other case.
         Self(digest.as_ref().try_into().unwrap_or_default())
@@ -133,6 +153,19 @@ mod tests {
         let skey = Skey::generate().unwrap();
         assert_eq!(SkeyDigest::of(skey.reveal()), Some(skey.digest()));
         assert_ne!(Skey::generate().unwrap().digest(), skey.digest());
+    }
+
+    #[test]
+    fn the_id_of_a_session_is_its_own_and_tells_neither_token_nor_digest() {
+        let skey = Skey::generate().unwrap();
+        let id = skey.session_id();
+        assert_eq!(skey.session_id(), id);
+        assert_ne!(Skey::generate().unwrap().session_id(), id);
+        assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_eq!(SkeyDigest::of(&id), None);
+        let SkeyDigest(digest) = skey.digest();
+        let digest = format!("{:x}", Bytes::copy_from_slice(&digest));
+        assert!(!digest.contains(&id[..8]), "{digest} {id}");
     }
 
     #[test]

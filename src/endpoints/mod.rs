@@ -28,10 +28,11 @@ pub fn check_method(method: &Method) -> Result<(), Refusal> {
     Err(Refusal::method_not_allowed(METHODS.to_vec()))
 }
 
-/// What an answer about `session` tells in `place`; only a login knows the skey.
+/// What an answer about `session` tells in `place`; only a login knows the skey, and what it told of the user beside.
 fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Timestamp) -> Value {
     match place {
         Placeholder::Skey => skey.map(|skey| skey.reveal().into()).unwrap_or_default(),
+        Placeholder::SessionId => skey.map(Skey::session_id).into(),
         Placeholder::ExpiresIn => session.expires_in(now).into(),
         Placeholder::OpenId => session.identity.openid.as_str().into(),
         Placeholder::UnionId => session
@@ -48,6 +49,7 @@ fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Tim
             .map(|id| id.as_str().into())
             .unwrap_or_default(),
         Placeholder::Data
+        | Placeholder::UserInfo
         | Placeholder::Code
         | Placeholder::Message
         | Placeholder::RequestId

@@ -31,6 +31,8 @@ pub(super) struct Accounts {
 #[derive(Debug)]
 struct Code {
     user: String,
+    /// The only app that may exchange it, if there is one.
+    appid: Option<String>,
     expires_at: Duration,
     is_used: bool,
 }
@@ -46,11 +48,19 @@ impl Accounts {
             .collect();
         let code = Code {
             user: user.to_owned(),
+            appid: None,
             expires_at: now().saturating_add(CODE_LIFETIME),
             is_used: false,
         };
         self.codes.insert(text.clone(), code);
         text
+    }
+
+    /// Makes a code one of this app alone.
+    pub(super) fn bind_code(&mut self, text: &str, appid: &str) {
+        if let Some(code) = self.codes.get_mut(text) {
+            code.appid = Some(appid.to_owned());
+        }
     }
 
     pub(super) fn age_codes(&mut self, span: Duration) {
@@ -95,7 +105,7 @@ impl Accounts {
         if self.secrets.get(appid).ok_or(40013)? != secret {
             return Err(40125);
         }
-        let user = self.use_up(text)?;
+        let user = self.use_up(text, appid)?;
         Ok(self.log_in(appid, &user))
     }
 
@@ -115,9 +125,10 @@ impl Accounts {
         payload
     }
 
-    fn use_up(&mut self, text: &str) -> Result<String, Errcode> {
+    fn use_up(&mut self, text: &str, appid: &str) -> Result<String, Errcode> {
         let code = self.codes.get_mut(text).ok_or(40029)?;
-        if now() >= code.expires_at {
+        let is_of_another = code.appid.as_ref().is_some_and(|of| of != appid);
+        if is_of_another || now() >= code.expires_at {
             return Err(40029);
         }
         if std::mem::replace(&mut code.is_used, true) {

@@ -91,10 +91,19 @@ impl Simulator {
         self.stage.accounts().register_app(appid, secret);
     }
 
-    /// What `wx.login()` gives `user`: a code for one login within five minutes.
+    /// What `wx.login()` gives `user`: a code for one login within five minutes, to whichever mini-program takes it.
     #[must_use]
     pub fn issue_code(&self, user: &str) -> String {
         self.stage.accounts().issue_code(user)
+    }
+
+    /// The same, for one mini-program alone: a code of another is answered with 40029.
+    #[must_use]
+    pub fn issue_code_of(&self, appid: &str, user: &str) -> String {
+        let mut accounts = self.stage.accounts();
+        let code = accounts.issue_code(user);
+        accounts.bind_code(&code, appid);
+        code
     }
 
     /// Makes every code that was issued so far older by `span`.

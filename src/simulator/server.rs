@@ -22,7 +22,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::accounts::{Errcode, errmsg};
-use super::{Behaviour, Stage};
+use super::{Behaviour, Sealed, Stage, seal, seal_bytes};
 
 /// One piece of the white space in a huge answer.
 static HUGE_PIECE: [u8; 64 * 1024] = [b' '; 64 * 1024];
@@ -69,6 +69,7 @@ async fn answer(
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/sns/jscode2session") => code_to_session(stage, socket, &query).await,
         (&Method::POST, "/simulator/code") => Ok(issue_code(stage, &query)),
+        (&Method::POST, "/simulator/user-info") => Ok(user_info(stage, &query)),
         _ => Ok(plain(StatusCode::NOT_FOUND, "there is no such API")),
     }
 }
@@ -102,6 +103,25 @@ fn issue_code(stage: &Stage, query: &Query) -> Answer {
         Some(user) => plain(StatusCode::OK, stage.accounts().issue_code(user)),
         None => plain(StatusCode::BAD_REQUEST, "whose code? ?user=NAME is missing"),
     }
+}
+
+/// What `wx.getUserInfo()` gives a user of one mini-program, signed and sealed with their key of now.
+fn user_info(stage: &Stage, query: &Query) -> Answer {
+    let (Some(appid), Some(user)) = (query.get("appid"), query.get("user")) else {
+        return plain(StatusCode::BAD_REQUEST, "?appid=…&user=… is missing");
+    };
+    let accounts = stage.accounts();
+    let info = json!({"nickName": user, "language": "zh_CN"});
+    let key = accounts.session_key_of(appid, user);
+    let raw_data = info.to_string();
+    let sealed = accounts.marked(appid, user, info.clone()).to_string();
+    let Sealed { encrypted_data, iv } = seal_bytes(&key, sealed.as_bytes());
+    let signature = seal::sign(&raw_data, &seal::key_text(&key));
+    let given = json!({
+        "userInfo": info, "rawData": raw_data, "signature": signature,
+        "encryptedData": encrypted_data, "iv": iv,
+    });
+    text(given.to_string())
 }
 
 fn exchange(stage: &Stage, query: &Query) -> String {

@@ -130,12 +130,47 @@ fn codes_are_also_given_at_the_door() {
 }
 
 #[test]
+fn what_a_user_gives_of_themselves_is_given_at_the_door_too() {
+    let simulator = simulator();
+    let target = format!("/simulator/user-info?appid={APPID}&user=alice");
+    let (_, given) = ask(&simulator, "POST", &target).unwrap();
+    let given: Value = serde_json::from_str(&given).unwrap();
+    let raw_data = given["rawData"].as_str().unwrap();
+    assert_eq!(
+        given["signature"],
+        simulator.signed(APPID, "alice", raw_data)
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(raw_data).unwrap(),
+        given["userInfo"]
+    );
+    assert_eq!(given["userInfo"]["nickName"], "alice");
+    assert!(given["encryptedData"].is_string() && given["iv"].is_string());
+    let (head, _) = ask(&simulator, "POST", "/simulator/user-info?user=alice").unwrap();
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+}
+
+#[test]
 fn a_reset_is_a_reset() {
     let simulator = simulator();
     simulator.behave_next(1, Behaviour::Reset);
     let error = ask(&simulator, "GET", &target("any")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     assert_eq!(exchange(&simulator, "any")["errcode"], 40029);
+}
+
+#[test]
+fn a_code_of_one_app_is_none_for_another_and_stays_good() {
+    let simulator = simulator();
+    let code = simulator.issue_code_of("wxfedcba9876543210", "alice");
+    assert_eq!(exchange(&simulator, &code)["errcode"], 40029);
+    let code = simulator.issue_code_of(APPID, "alice");
+    let other = target(&code).replace(APPID, "wxfedcba9876543210");
+    simulator.register_app("wxfedcba9876543210", SECRET);
+    let (_, body) = ask(&simulator, "GET", &other).unwrap();
+    assert!(body.contains("40029"), "{body}");
+    let user = exchange(&simulator, &code);
+    assert_eq!(user["openid"], simulator.openid_of(APPID, "alice"));
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl Shelf {
             },
             capacity,
             token: Vec::new(),
+            beside: Vec::new(),
             login_replay: Duration::ZERO,
         };
         let labels = Labels {

@@ -102,16 +102,17 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Seals with these identity headers and takes tokens out of these places.
+    /// Seals with these identity headers, takes tokens out of these places, and away what stands `beside` them.
     #[must_use]
-    pub fn new(identity: IdentityPlan, tokens: Vec<TokenPlace>) -> Self {
+    pub fn new(identity: IdentityPlan, tokens: Vec<TokenPlace>, beside: Vec<HeaderName>) -> Self {
         let names = identity_names(&identity);
         let token_names = tokens.iter().filter_map(|place| match place {
             TokenPlace::Header(name) => Some(name.clone()),
             _ => None,
         });
+        let clients = names.iter().cloned().chain(token_names).chain(beside);
         Self {
-            from_clients: ManagedNames::of_clients(names.iter().cloned().chain(token_names)),
+            from_clients: ManagedNames::of_clients(clients),
             from_backends: ManagedNames::of_backends(names),
             identity,
             tokens,

@@ -136,7 +136,50 @@ mod tests {
         assert_eq!(Fields::of_body(BodyFormat::Json, b"{\"a\":").get("a"), None);
     }
 
+    /// What the pairs say of a name: the first value that is not empty.
+    fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+        let mut named = pairs.iter().filter(|(known, _)| known == name);
+        let found = named.find(|(_, value)| !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+
     proptest! {
+        #[test]
+        fn whatever_is_written_into_a_query_or_a_form_is_read_of_it(
+            pairs in prop::collection::vec(("a|b|é|.{0,3}", ".{0,6}"), 0..6),
+        ) {
+            let text = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(&pairs)
+                .finish();
+            for (name, _) in &pairs {
+                let expected = first(&pairs, name);
+                let query = Fields::of_query(&text);
+                prop_assert_eq!(query.get(name), expected);
+                let body = Fields::of_body(BodyFormat::Form, text.as_bytes());
+                prop_assert_eq!(body.get(name), expected);
+            }
+        }
+
+        #[test]
+        fn whatever_texts_are_written_into_an_object_are_read_of_it(
+            members in prop::collection::hash_map(".{0,3}", ".{0,6}", 0..6),
+            others in prop::collection::hash_map("[A-Z]{4}", any::<Option<i64>>(), 0..4),
+        ) {
+            let mut object: serde_json::Map<_, Value> = others
+                .iter()
+                .map(|(name, number)| (name.clone(), (*number).into()))
+                .collect();
+            object.extend(members.iter().map(|(name, text)| (name.clone(), text.as_str().into())));
+            let body = Value::Object(object).to_string();
+            let fields = Fields::of_body(BodyFormat::Json, body.as_bytes());
+            for (name, text) in &members {
+                prop_assert_eq!(fields.get(name), Some(text.as_str()).filter(|text| !text.is_empty()));
+            }
+            for name in others.keys() {
+                prop_assert_eq!(fields.get(name), None);
+            }
+        }
+
         #[test]
         fn no_body_panics(body in prop::collection::vec(any::<u8>(), 0..256)) {
             let _ = Fields::of_body(BodyFormat::Json, &body).get("a");

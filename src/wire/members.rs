@@ -84,6 +84,25 @@ impl<'de> Visitor<'de> for InOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::Map;
+
+    /// Any JSON.
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let members = prop::collection::hash_map(".{0,3}", inner.clone(), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                members.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
 
     fn members(text: &str) -> Members {
         serde_json::from_str(text).unwrap()
@@ -105,5 +124,39 @@ mod tests {
         assert_eq!(members.texts().get("b"), None);
         assert_eq!(members.get("b").unwrap().get(), "2");
         assert!(members.get("c").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn an_object_is_written_as_every_reader_reads_it(
+            pairs in prop::collection::vec(("a|b|\"|\\\\|.{0,3}", json()), 0..6), added in json(),
+        ) {
+            let pieces: Vec<_> = pairs
+                .iter()
+                .map(|(name, value)| format!("{} : {value}", Value::from(name.as_str())))
+                .collect();
+            let text = format!(" {{ {} }} ", pieces.join(" , "));
+            let read: Map<String, Value> = serde_json::from_str(&text).unwrap();
+            let members = members(&text);
+            let again: Map<String, Value> = serde_json::from_str(&members.write(None)).unwrap();
+            prop_assert_eq!(&again, &read);
+            for (name, value) in &read {
+                let text = value.as_str().filter(|text| !text.is_empty());
+                let texts = members.texts();
+                prop_assert_eq!(texts.get(name), text);
+            }
+            let with = members.write(Some(("the added one", &added.to_string())));
+            let mut with: Map<String, Value> = serde_json::from_str(&with).unwrap();
+            prop_assert_eq!(with.remove("the added one"), Some(added));
+            prop_assert_eq!(with, read);
+        }
+
+        #[test]
+        fn what_is_no_object_is_none_and_nothing_panics(text in "[\\[\\]{}:,\"a\\\\u0-9 ]{0,24}|\\PC*") {
+            let read = serde_json::from_str::<Members>(&text).is_ok();
+            if let Ok(value) = serde_json::from_str::<Value>(&text) {
+                prop_assert_eq!(read, value.is_object(), "{}", text);
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::request_id::RequestId;
+use crate::domain::app_choice::NoApp;
 use crate::domain::path::PathError;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
@@ -108,6 +109,8 @@ impl Refusal {
             Placeholder::Message => self.code.message().into(),
             Placeholder::RequestId => request_id.as_str().into(),
             Placeholder::Skey
+            | Placeholder::SessionId
+            | Placeholder::UserInfo
             | Placeholder::ExpiresIn
             | Placeholder::OpenId
             | Placeholder::UnionId
@@ -120,6 +123,12 @@ impl Refusal {
 
 impl From<PathError> for Refusal {
     fn from(error: PathError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<NoApp> for Refusal {
+    fn from(error: NoApp) -> Self {
         Self::bad_request(error.to_string())
     }
 }

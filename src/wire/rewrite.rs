@@ -33,8 +33,8 @@ pub enum Unreadable {
     /// A form that is JSON for those who do not ask for the type.
     #[error("the body says that it is a form and looks like JSON")]
     Form,
-    /// A name behind a `;`, which some take for a `&`.
-    #[error("a field that only the gateway may fill stands behind a semicolon")]
+    /// A name before or behind a `;`, which some take for a `&`.
+    #[error("a field that only the gateway may fill stands beside a semicolon")]
     Semicolon,
     /// What is left of a target is none, which no target that was parsed should come to.
     #[error("the target cannot be sent on without a field")]
@@ -149,8 +149,8 @@ impl Cleaner<'_> {
             if !is_wanted(&name_of(piece)) {
                 continue;
             }
-            let mut behind = piece.split(|b| *b == b';').skip(1);
-            if behind.any(|piece| self.field.covers(&name_of(piece))) {
+            let mut parts = piece.split(|b| *b == b';');
+            if parts.any(|part| self.field.covers(&name_of(part))) {
                 return Err(Unreadable::Semicolon);
             }
             kept.push(piece);

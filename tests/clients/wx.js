@@ -9,9 +9,12 @@ import { basename } from 'node:path';
 const REFERER = 'https://servicewechat.com/wx0123456789abcdef/7/page-frame.html';
 const BOUNDARY = 'the-boundary-of-the-upload';
 
-/** A phone with one user and one mini-program. `wechat` is the simulator's address. */
-export function createWx({ wechat, user = 'alice' }) {
-    const phone = { wechat, user, calls: [], codes: [], isKeyStale: false, isStorageBroken: false, openData: [] };
+/**
+ * A phone with one user and one mini-program. `wechat` is the simulator's address. With an `appid` the user gives what is
+ * asked for, as that mini-program gets it; without one, no more than a test lays into `openData`.
+ */
+export function createWx({ wechat, user = 'alice', appid = '' }) {
+    const phone = { wechat, user, appid, calls: [], codes: [], isKeyStale: false, isStorageBroken: false, openData: [] };
     const storage = createStorage(phone);
     const told = (name, act) => (option = {}) => {
         phone.calls.push({ name, option });
@@ -24,6 +27,11 @@ export function createWx({ wechat, user = 'alice' }) {
         getUserInfo: told('getUserInfo', (option) => settle(option, openDataOf(phone, 'getUserInfo'))),
         request: told('request', (option) => begin(option, request(option))),
         uploadFile: told('uploadFile', (option) => begin(option, uploadFile(option))),
+        // Some packages listen to every socket as soon as they are loaded.
+        onSocketOpen() {},
+        onSocketMessage() {},
+        onSocketClose() {},
+        onSocketError() {},
         connectSocket: told('connectSocket', (option) => connectSocket(option)),
         ...storage,
     };
@@ -83,13 +91,20 @@ async function checkSession(phone) {
     return { errMsg: 'checkSession:ok' };
 }
 
-/** What the user gives: the next of `phone.openData`, where an Error stands for a refusal. */
+/** What the user gives: the next of `phone.openData`, where an Error stands for a refusal, else what WeChat has. */
 async function openDataOf(phone, name) {
-    const next = phone.openData.shift() || new Error('fail auth deny');
+    const refusal = new Error('fail auth deny');
+    const next = phone.openData.shift() || (phone.appid ? await userInfo(phone) : refusal);
     if (next instanceof Error) {
         throw { errMsg: `${name}:${next.message}` };
     }
     return { ...next, errMsg: `${name}:ok` };
+}
+
+/** What WeChat seals and signs of the user, with the key of now. */
+export async function userInfo({ wechat, user, appid }) {
+    const { body } = await exchange('POST', `${wechat}/simulator/user-info?appid=${appid}&user=${user}`, {});
+    return JSON.parse(body.toString());
 }
 
 async function request({ url, method = 'GET', data = {}, header = {}, responseType = 'text', dataType = 'json' }) {

@@ -1,4 +1,5 @@
-//! The client's half in deploy/clients: its tests run under node against a gateway, and its types are checked.
+//! Clients under node against a gateway: the module in deploy/clients, whose types are checked too, and the packages of
+//! npm that mini-programs in the shops have.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use wxgate::domain::clock::Clock;
+use wxgate::simulator::Simulator;
 
-use crate::harness::{BASE, Backend, Ended, Process, Scratch, Seen, World};
+use crate::harness::{BASE, Backend, Ended, Process, Scratch, Seen, World, refusing};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MODULE: &str = include_str!("../../deploy/clients/miniprogram/wxgate.js");
@@ -18,8 +20,9 @@ const GUIDE: &str = include_str!("../../deploy/clients/miniprogram/README.md");
 const HINT: &str = "tests/run.sh installs what the tests need";
 /// Longer than any session lasts.
 const DAYS: Duration = Duration::from_hours(8 * 24);
-/// A route whose sessions are those of another app: a login to the shop never helps there.
-const ELSEWHERE: &str = r#"
+/// A route that opens encrypted data; one whose sessions are those of another app, so that a login to the shop never helps
+/// there; and a backend that nobody reaches.
+const MORE: &str = r#"
 [apps.game]
 appid = "wxfedcba9876543210"
 secret = { env = "SHOP_SECRET" }
@@ -28,21 +31,77 @@ secret = { env = "SHOP_SECRET" }
 path = "/elsewhere/*"
 upstream = "php"
 app = "game"
+
+[[routes]]
+path = "/opened/*"
+upstream = "php"
+open_data = "decrypt"
+
+[upstreams.nowhere]
+servers = ["http://NOWHERE"]
+"#;
+/// The routes of the clients of one dialect: a login, a backend, and some where calls fail for other reasons.
+const DIALECT: &str = r#"
+[[routes]]
+path = "/DIALECT/login"
+action = "login"
+app = "shop"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/*"
+upstream = "php"
+app = "shop"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/down"
+upstream = "nowhere"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/small"
+upstream = "php"
+max_body = "1B"
+dialect = "DIALECT"
+
+[[routes]]
+path = "/DIALECT/elsewhere"
+upstream = "php"
+app = "game"
+dialect = "DIALECT"
 "#;
 
 #[test]
 fn the_mini_program_module_keeps_a_session() {
-    run("session.test.js");
+    run("miniprogram/session.test.js");
 }
 
 #[test]
 fn the_mini_program_module_requests_uploads_and_connects() {
-    run("transfers.test.js");
+    run("miniprogram/transfers.test.js");
 }
 
 #[test]
 fn the_mini_program_module_fetches_encrypted_data_after_the_login() {
-    run("open_data.test.js");
+    run("miniprogram/open_data.test.js");
+}
+
+#[test]
+fn the_mini_program_module_sends_encrypted_data_that_a_route_opens() {
+    run_where("miniprogram/open_data_route.test.js", |wechat| {
+        wechat.renew_keys(true);
+    });
+}
+
+#[test]
+fn the_packages_of_wafer_keep_a_session() {
+    run("wafer/session.test.js");
+}
+
+#[test]
+fn the_packages_of_wafer_tell_what_came_of_a_login() {
+    run("wafer/login.test.js");
 }
 
 #[test]
@@ -106,18 +165,29 @@ fn words<'a>(text: &'a str, mark: &str, find: impl Fn(&'a str) -> Option<&'a str
 /// Runs the tests of one file against a gateway of its own.
 #[track_caller]
 fn run(file: &str) {
+    run_where(file, |_| ());
+}
+
+/// The same, with a WeChat that is arranged before.
+#[track_caller]
+fn run_where(file: &str, arrange: impl FnOnce(&Simulator)) {
     let clock = Arc::new(OnceLock::new());
     let login = "action = \"login\"";
     let base = BASE.replace(login, &format!("{login}\napp = \"shop\""));
-    let world = World::around(&format!("{base}\n{ELSEWHERE}"), backend(Arc::clone(&clock)));
+    let dialects = ["wafer1", "wafer2"].map(|dialect| DIALECT.replace("DIALECT", dialect));
+    let (_held, nowhere) = refusing();
+    let config = format!("{base}\n{MORE}\n{}", dialects.concat());
+    let config = config.replace("NOWHERE", &nowhere.to_string());
+    let world = World::around(&config, backend(Arc::clone(&clock)));
     clock.set(world.clock.clone()).unwrap();
+    arrange(&world.wechat);
     let admin = world.gateway().admin_address().unwrap();
     let mut node = node();
     node.env("WXGATE", format!("http://{}", world.address()));
     node.env("WXGATE_ADMIN", format!("http://{admin}"));
     node.env("WECHAT", world.wechat.base_url());
     node.args(["--test", "--test-reporter=tap"]);
-    node.arg(format!("tests/clients/miniprogram/{file}"));
+    node.arg(format!("tests/clients/{file}"));
     let Ended { code, out, err } = Process::start(node, HINT).wait();
     assert_eq!(code, Some(0), "{out}\n{err}");
     let mut counts = out.lines().filter_map(|line| line.strip_prefix("# pass "));

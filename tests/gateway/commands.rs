@@ -174,6 +174,27 @@ fn explain_names_the_actions() {
 }
 
 #[test]
+fn explain_tells_what_names_the_app_of_a_login() {
+    let config = SHIPPED.replace("#app = \"shop\"", "app = \"shop\"") + CHOICE;
+    let ended = told(&config, &["explain", "POST", "/wx/any/login"]);
+    let action = "action    login to shop or game, by header:x-app, else referer\n";
+    let told = format!("route     /wx/any/login\n{action}");
+    assert_eq!((ended.out, ended.err.as_str()), (told, ""));
+}
+
+const CHOICE: &str = r#"
+[apps.game]
+appid = "wxfedcba9876543210"
+secret = { env = "SHOP_SECRET" }
+
+[[routes]]
+path = "/wx/any/login"
+action = "login"
+app = ["shop", "game"]
+app_from = ["header:X-App", "referer"]
+"#;
+
+#[test]
 fn explain_tells_why_a_request_is_refused() {
     assert_eq!(
         explained(&["explain", "DELETE", "/wx/login"]),

@@ -1,5 +1,7 @@
 //! Logging in: a code becomes a session.
 
+mod told;
+
 use serde_json::{Value, json};
 use wxgate::simulator::Sealed;
 

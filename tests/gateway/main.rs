@@ -14,10 +14,12 @@
 
 mod access_log;
 mod answers;
+mod app_choice;
 mod architecture;
 mod clients;
 mod commands;
 mod demo;
+mod dialects;
 mod docs;
 mod drain;
 mod harness;

@@ -2,8 +2,11 @@
 
 mod cloudrun;
 mod errno_200;
+mod login_key_body;
 mod sessionid_header;
 mod silent_unionid;
+mod wafer1;
+mod wafer2;
 mod wxlogin_form;
 
 use std::net::SocketAddr;

@@ -1,12 +1,9 @@
 //! Connections to backends: kept, shared out, and never to blame for an answer that did not come.
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 
-use socket2::{Domain, Socket, Type};
-
-use crate::harness::{Ask, BASE, Backend, Gate, World};
+use crate::harness::{Ask, BASE, Backend, Gate, World, refusing};
 
 const ACTIVE: &str = r#"wxgate_upstream_connections{upstream="php",state="active"}"#;
 const IDLE: &str = r#"wxgate_upstream_connections{upstream="php",state="idle"}"#;
@@ -31,17 +28,6 @@ fn servers(addresses: &[SocketAddr]) -> String {
         .map(|a| format!("\"http://{a}\""))
         .collect();
     BASE.replace("\"BACKEND\"", &written.join(", "))
-}
-
-/// A port that refuses connections until somebody listens on it; nobody else gets it.
-fn refusing() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    socket.bind(&address.into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    let refused = TcpStream::connect(address).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    (socket, address)
 }
 
 #[test]

@@ -3,8 +3,8 @@
 
 /** The refusals after which a login helps. wxgate refuses before a backend sees anything, so a repeat is safe. */
 const SESSION_REFUSALS = ['session_invalid', 'session_missing'];
-/** The refusal after which a login and data that was fetched after it help. */
-const DATA_REFUSAL = 'data_undecryptable';
+/** The refusals after which a login and data that was fetched after it help: neither a seal nor a signature outlives its key. */
+const DATA_REFUSALS = ['data_undecryptable', 'signature_invalid'];
 /** The refusals after which another code helps. */
 const CODE_REFUSALS = ['login_code_used', 'login_code_invalid'];
 /** What wxgate reads of the data that WeChat hands out. */
@@ -118,7 +118,7 @@ export class Client {
             return this._attempt(SESSION_REFUSALS, (skey) => call(this._under(skey, plain)));
         }
         await this.prepare();
-        return this._attempt(SESSION_REFUSALS.concat(DATA_REFUSAL), async (skey) => {
+        return this._attempt(SESSION_REFUSALS.concat(DATA_REFUSALS), async (skey) => {
             const data = Object.assign({}, plain.data, await this._fetch(openData));
             return call(this._under(skey, { ...plain, data }));
         });

@@ -39,6 +39,11 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
         let (line, column) = (line_of(&format!("{key} = \"X-")), key.len() + 4);
         format!("{line}:{column}: `{key}` has its name from `identity_preset`; remove one of them")
     };
+    // There is one app, and so there is nothing to choose.
+    let choice = format!(
+        "{}:12: `app_from` chooses among several apps, and this login is to one; remove it, or name more in `app`",
+        line_of("app_from")
+    );
     assert_eq!(
         problems(&text),
         [
@@ -47,6 +52,7 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
             named("openid"),
             named("unionid"),
             named("appid"),
+            choice,
         ]
     );
 }
@@ -59,6 +65,8 @@ fn what_the_example_comments_out_is_the_default() {
             "workers",
             "tls",
             "app ",
+            "app_from",
+            "dialect",
             "response",
             "methods",
             "hosts",
@@ -124,6 +132,8 @@ fn the_example_shows_every_key() {
         "path",
         "action",
         "app",
+        "app_from",
+        "dialect",
         "response",
         "upstream",
         "auth",

@@ -10,6 +10,7 @@ use super::plan;
 use crate::config::plan::{
     Action, Apps, Forward, Guard, IdentityPlan, ListenPlan, LogFormat, Plan,
 };
+use crate::domain::app_choice::AppChoice;
 use crate::domain::identity::Fact;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::HostPattern;
@@ -250,10 +251,30 @@ fn a_login_is_to_the_only_app_or_to_the_one_that_it_names() {
         let Action::Login(login) = &plan.routes[0].action else {
             panic!("{plan:?}");
         };
-        assert_eq!(login.app.name, expected);
+        let AppChoice::Only(app) = &login.apps else {
+            panic!("{login:?}");
+        };
+        assert_eq!(app.name, expected);
         assert!(login.response.is_none() && login.on_login.is_none());
         assert!(plan.routes[0].pattern.methods.is_empty());
     }
+}
+
+#[test]
+fn a_login_may_be_to_one_of_several_apps_which_a_request_names() {
+    let login = "[[routes]]\npath = \"/login\"\naction = \"login\"\napp = [\"cafe\", \"shop\"]\n\
+        app_from = [\"header:X-App\", \"parameter:app\", \"referer\"]";
+    let plan = plan_of(&[SHOP, CAFE, login]);
+    let Action::Login(login) = &plan.routes[0].action else {
+        panic!("{plan:?}");
+    };
+    let AppChoice::Among { apps, places } = &login.apps else {
+        panic!("{login:?}");
+    };
+    let apps: Vec<_> = apps.iter().map(|app| app.index).collect();
+    let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+    assert_eq!(apps, [1, 0]);
+    assert_eq!(places, ["header:x-app", "parameter:app", "referer"]);
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn a_route_takes_what_requests_can_have() {
 }
 
 #[test]
-fn a_login_is_to_one_app() {
+fn a_login_is_to_one_app_at_a_time() {
     let cafe = "apps.cafe = { appid = \"wx2\", secret = { env = \"SHOP_SECRET\" } }";
     let login = "[[routes]]\npath = \"/\"\naction = \"login\"";
     check(&[
@@ -157,11 +157,66 @@ fn a_login_is_to_one_app() {
         ),
         (
             &format!("{SHOP}\n{cafe}\n{login}\napp = [\"shop\", \"cafe\"]"),
-            "6:7: a login is to one app; give each app a login route",
+            "6:7: this login is to one of several apps; say with `app_from` where a request names its own, or \
+            give each app a login route",
         ),
         (
             &format!("{SHOP}\n{login}\napp = []"),
             "5:7: `app` is empty; name at least one",
+        ),
+    ]);
+}
+
+#[test]
+fn the_app_of_a_login_is_chosen_among_several_by_places_that_there_are() {
+    let cafe = "apps.cafe = { appid = \"wx2\", secret = { env = \"SHOP_SECRET\" } }";
+    let route = |keys: &str| format!("{SHOP}\n{cafe}\n{PHP}\n[[routes]]\npath = \"/\"\n{keys}");
+    let login = |keys: &str| route(&format!("action = \"login\"\n{keys}"));
+    let several = "app = [\"shop\", \"cafe\"]";
+    let chosen = "`app_from` chooses among several apps, and this login is to one; remove it, or name more in `app`";
+    let elsewhere = "`app_from` says to which app a login is; remove it, a session has its app";
+    check(&[
+        (
+            &login("app = \"shop\"\napp_from = [\"referer\"]"),
+            &format!("8:12: {chosen}"),
+        ),
+        (
+            &format!(
+                "{SHOP}\n[[routes]]\npath = \"/\"\naction = \"login\"\napp_from = \"referer\""
+            ),
+            &format!("5:12: {chosen}"),
+        ),
+        (
+            &login("app_from = [\"referer\"]"),
+            "4:1: `app` is missing in [[routes]]; this login is to one of `shop`, `cafe`",
+        ),
+        (
+            &login(&format!("{several}\napp_from = []")),
+            "8:12: `app_from` is empty; name at least one",
+        ),
+        (
+            &login(&format!("{several}\napp_from = [\"referer\", \"query:a\"]")),
+            "8:24: `query:a` is no place for an app; there are \"header:NAME\", \"parameter:NAME\" and \"referer\"",
+        ),
+        (
+            &login(&format!("{several}\napp_from = \"header:Referer\"")),
+            "8:12: `referer` is a header that HTTP or wxgate itself needs; use another, such as \"X-App\"",
+        ),
+        (
+            &login("app = [\"shop\", \"caff\"]\napp_from = \"referer\""),
+            "7:16: `caff` is no app; did you mean `cafe`? There are `shop` and `cafe`",
+        ),
+        (
+            &route(&format!(
+                "action = \"check\"\n{several}\napp_from = \"referer\""
+            )),
+            &format!("8:12: {elsewhere}"),
+        ),
+        (
+            &route(&format!(
+                "upstream = \"php\"\n{several}\napp_from = \"referer\""
+            )),
+            &format!("8:12: {elsewhere}"),
         ),
     ]);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -111,7 +111,8 @@ impl Logins {
             let reason = format!("the login broke off: {error}");
             Err(Refusal::new(RefusalCode::WechatUnavailable, reason).retry_after(RETRY_AFTER))
         });
-        Ok(self.tell(&result?, response))
+        let (logged_in, user_info) = result?;
+        Ok(self.tell(&logged_in, &user_info, response))
     }
 
     /// Forgets what is too old. It is enough to do so now and then.
@@ -124,7 +125,7 @@ impl Logins {
         app: usize,
         request: LoginRequest,
         announcer: Option<Announcer>,
-    ) -> Result<LoggedIn, Refusal> {
+    ) -> Result<(LoggedIn, Map<String, Value>), Refusal> {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(overloaded("too many logins are under way"));
         };
@@ -146,7 +147,8 @@ impl Logins {
         let grant = grant.map_err(|error| refuse(&error))?;
         let proven = self.prove(&request, &grant.exchange, &app.app)?;
         let open = || self.open(&app.app, &grant, &proven, announcer);
-        self.still_open(grant.open(open).await?).await
+        let logged_in = self.still_open(grant.open(open).await?).await?;
+        Ok((logged_in, proven.user_info().unwrap_or_default()))
     }
 
     /// Opens a session, once the backend was told if there is an `announcer`.
@@ -204,12 +206,18 @@ impl Logins {
         Ok(logged_in)
     }
 
-    fn tell(&self, logged_in: &LoggedIn, response: Option<&Template>) -> Response<Bytes> {
+    fn tell(
+        &self,
+        logged_in: &LoggedIn,
+        user_info: &Map<String, Value>,
+        response: Option<&Template>,
+    ) -> Response<Bytes> {
         let Opened { skey, session } = &logged_in.opened;
         let now = self.clock.now();
         let body = match response {
             Some(template) => template.fill(|place| match place {
                 Placeholder::Data => logged_in.data.clone(),
+                Placeholder::UserInfo => user_info.clone().into(),
                 place => value_of(place, session, Some(skey), now),
             }),
             None => {

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use http::header::REFERER;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
+use crate::domain::app_choice::{AppChoice, AppPlace, appid_of_referer};
+use crate::domain::identity::App;
 use crate::domain::login_code::LoginCode;
 use crate::domain::refusal::RefusalCode;
 use crate::wechat::Proofs;
@@ -25,13 +29,18 @@ pub struct LoginRequest {
 }
 
 impl LoginRequest {
-    /// Reads a login from a request's head and body; the query counts before the body, and the body before headers.
+    /// Reads from a request's head and body to which of `apps` it is a login, and the login itself; the query counts
+    /// before the body, and the body before headers.
     ///
     /// # Errors
     ///
     /// `login_code_missing`, `login_code_invalid` for what no code can look like, `signature_invalid` or
-    /// `data_undecryptable` for half a proof.
-    pub fn read(head: &Parts, body: &[u8]) -> Result<Self, Refusal> {
+    /// `data_undecryptable` for half a proof, and `bad_request` if it is to none of the apps.
+    pub fn read<'a>(
+        head: &Parts,
+        body: &[u8],
+        apps: &'a AppChoice,
+    ) -> Result<(&'a App, Self), Refusal> {
         let query = Fields::of_query(head.uri.query().unwrap_or_default());
         let format = BodyFormat::of(&head.headers);
         let body = format
@@ -51,11 +60,22 @@ impl LoginRequest {
             let reason = "the code is not 1 to 512 visible ASCII characters";
             Refusal::new(RefusalCode::LoginCodeInvalid, reason)
         })?;
-        Ok(Self {
-            code,
-            proofs: Proofs::of(&fields)?,
-        })
+        let proofs = Proofs::of(&fields)?;
+        let app = apps.choose(|place| match place {
+            AppPlace::Header(name) => text_of(head, name),
+            AppPlace::Parameter(name) => fields.get(name),
+            AppPlace::Referer => text_of(head, &REFERER).and_then(appid_of_referer),
+        });
+        Ok((app?, Self { code, proofs }))
     }
+}
+
+/// What a header says, unless that is nothing. What is no text says something that is no app's name.
+fn text_of<'a>(head: &'a Parts, name: &HeaderName) -> Option<&'a str> {
+    let values = head.headers.get_all(name).iter();
+    let mut values = values.map(HeaderValue::as_bytes).map(<[u8]>::trim_ascii);
+    let said = values.find(|value| !value.is_empty())?;
+    Some(std::str::from_utf8(said).unwrap_or("\u{FFFD}"))
 }
 
 fn header_fields(head: &Parts) -> Fields<'_> {
@@ -69,7 +89,18 @@ fn header_fields(head: &Parts) -> Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::identity::WechatId;
     use http::Request;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn app(name: &str, appid: &str, index: usize) -> Arc<App> {
+        Arc::new(App {
+            name: name.to_owned(),
+            appid: WechatId::parse(appid).unwrap(),
+            index,
+        })
+    }
 
     fn read(target: &str, headers: &[(&str, &str)], body: &str) -> Result<String, RefusalCode> {
         let mut request = Request::builder().uri(target);
@@ -77,9 +108,10 @@ mod tests {
             request = request.header(*name, *value);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        let login = LoginRequest::read(&head, body.as_bytes());
+        let shop = AppChoice::Only(app("shop", "wx1", 0));
+        let login = LoginRequest::read(&head, body.as_bytes(), &shop);
         login
-            .map(|login| login.code.reveal().to_owned())
+            .map(|(_, login)| login.code.reveal().to_owned())
             .map_err(|refusal| refusal.code)
     }
 
@@ -124,5 +156,37 @@ mod tests {
             read("/login?code=C&iv=i", &[], ""),
             Err(RefusalCode::DataUndecryptable)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_in_a_login_is_to_an_app_that_the_request_names(
+            query in "((code|js_code|app|iv|signature|rawData|%)(=[!$-;=?-Z_a-z|~]{0,4})?&){0,4}",
+            said in prop::option::of("shop|game|wx1|[ -~]{0,6}"),
+            referer in prop::option::of("https://servicewechat[.]com/(wx[12]|[a-z]{3})/[0-9a]{1,2}/page-frame[.]html"),
+            media_type in prop::option::of("application/(json|x-www-form-urlencoded)"),
+            body in "(\\{\"code\":\"[a-z]{0,2}\"(,\"app\":\"(shop|game|x)\")?\\}?|code=[a-z]{0,2}(&app=(shop|x))?|\\PC{0,8})",
+        ) {
+            let places = ["header:X-App", "parameter:app", "referer"];
+            let places = places.map(|text| AppPlace::parse(text).unwrap()).to_vec();
+            let apps = vec![app("shop", "wx1", 0), app("game", "wx2", 1)];
+            let choice = AppChoice::Among { apps, places };
+            let headers = [("x-app", &said), ("referer", &referer), ("content-type", &media_type)];
+            let mut request = Request::builder().uri(format!("/login?{query}"));
+            for (name, value) in headers {
+                if let Some(value) = value {
+                    request = request.header(name, value);
+                }
+            }
+            let head = request.body(()).unwrap().into_parts().0;
+            if let Ok((app, login)) = LoginRequest::read(&head, body.as_bytes(), &choice) {
+                let names = [app.name.as_str(), app.appid.as_str()];
+                let everything = format!("{query} {said:?} {referer:?} {body}");
+                prop_assert!(names.iter().any(|name| everything.contains(name)));
+                let said = said.as_deref().map_or("", str::trim);
+                prop_assert!(said.is_empty() || names.contains(&said));
+                prop_assert!(LoginCode::parse(login.code.reveal()).is_some());
+            }
+        }
     }
 }

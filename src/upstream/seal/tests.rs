@@ -28,7 +28,7 @@ fn sealer(openid: Option<&'static str>) -> Sealer {
         headers: headers.collect(),
         ..IdentityPlan::default()
     };
-    Sealer::new(plan, places.to_vec())
+    Sealer::new(plan, places.to_vec(), Vec::new())
 }
 
 fn alice() -> Identity {

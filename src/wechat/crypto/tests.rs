@@ -214,4 +214,39 @@ proptest! {
         let signature = SIMULATOR.signed(APPID, "alice", &raw_data);
         prop_assert!(verify_signature(&raw_data, &alices_key(), &signature));
     }
+
+    #[test]
+    fn a_padding_is_right_exactly_where_its_last_byte_counts_bytes_like_itself(
+        before in prop::collection::vec(any::<u8>(), 16..36),
+        repeated in 0_u8..19, times in 0_usize..20, last in prop::option::of(0_u8..19),
+    ) {
+        let plain = [before, vec![repeated; times], last.into_iter().collect()].concat();
+        let length = usize::from(plain.last().copied().unwrap());
+        let is_like = |b: &u8| usize::from(*b) == length;
+        let is_right = (1..=16).contains(&length) && plain.iter().rev().take(length).all(is_like);
+        let (text, is_padded) = unpad(&plain);
+        prop_assert_eq!(bool::from(is_padded), is_right);
+        if is_right {
+            prop_assert_eq!(text, &plain[..plain.len() - length]);
+        }
+    }
+
+    #[test]
+    fn base64_is_read_as_it_was_written_with_its_plus_signs_lost_or_not(
+        bytes: Vec<u8>, is_spoiled: bool, around in "[\t\r\n]{0,3}",
+    ) {
+        let text = STANDARD.encode(&bytes);
+        let text = if is_spoiled { text.replace('+', " ") } else { text };
+        prop_assert_eq!(read_base64(&format!("{around}{text}{around}")), Some(bytes));
+    }
+
+    #[test]
+    fn no_signature_but_the_one_fits(at in 0_usize..40, digit in "[0-9a-fA-F]|.", raw_data in ".*") {
+        let key = official_key();
+        let mut digits: Vec<_> = SIGNATURE.chars().map(String::from).collect();
+        let is_same = digits[at].eq_ignore_ascii_case(&digit);
+        digits[at] = digit;
+        prop_assert_eq!(verify_signature(RAW_DATA, &key, &digits.concat()), is_same);
+        prop_assert_eq!(verify_signature(&raw_data, &key, SIGNATURE), raw_data == RAW_DATA);
+    }
 }

@@ -117,6 +117,7 @@ fn what_backends_could_read_otherwise_is_unreadable() {
     let form = BodyFormat::Form;
     assert_eq!(error(form, b" {\"openData\":1}"), Some(Unreadable::Form));
     assert_eq!(error(form, b"a=b;openData=1"), Some(Unreadable::Semicolon));
+    assert_eq!(error(form, b"openData;a=b"), Some(Unreadable::Semicolon));
     assert_eq!(error(form, b"a=b;c=1"), None);
 }
 
@@ -195,5 +196,48 @@ proptest! {
         let mut before: Map<String, Value> = serde_json::from_str(&body).unwrap();
         before.retain(|name, _| name != "t" && !FieldName::default().covers(name));
         prop_assert_eq!(after, before);
+    }
+
+    #[test]
+    fn nobody_finds_a_field_of_the_clients_in_a_query_or_a_form_wherever_they_split_it(
+        pieces in prop::collection::vec("(openData|open%44ata|OPENDATA%5Bx%5D|u|)(=[a-z%;]{0,3})?(;(openData|%6FpenData|u))?", 0..6),
+    ) {
+        let query = pieces.join("&");
+        let field = FieldName::default();
+        let is_covered = |text: &str| {
+            let names = text.split(['&', ';']).map(|piece| name_of(piece.as_bytes()));
+            names.into_iter().any(|name| field.covers(&name))
+        };
+        let cleaner = Cleaner { field: &field, tokens: &[] };
+        match cleaner.target(&format!("/x?{query}").parse().unwrap()) {
+            Ok(left) => prop_assert!(!is_covered(left.query().unwrap_or_default()), "{}", left),
+            Err(error) => prop_assert!(error == Unreadable::Semicolon && is_covered(&query)),
+        }
+        match rewritten(BodyFormat::Form, &query, None) {
+            Ok(left) => prop_assert!(!is_covered(&left), "{}", left),
+            Err(error) => prop_assert!(error == Unreadable::Semicolon && is_covered(&query)),
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_spoiled_somewhere_is_refused_or_loses_the_clients_field_all_the_same(
+        at in 0_usize..60, by in prop::option::of("[\\x00-\\x7f]|é"),
+    ) {
+        let body = r#"{"a":"\u0041","openData":{"b":[1]},"OPENDATA":1,"c":null}"#;
+        let (before, behind) = body.split_at_checked(at).unwrap_or((body, ""));
+        let spoiled = match &by {
+            Some(more) => format!("{before}{more}{behind}"),
+            None => before.to_owned(),
+        };
+        match rewritten(BodyFormat::Json, &spoiled, Some(OURS)) {
+            Ok(written) if spoiled.trim_ascii_start().starts_with('{') => {
+                let object: Map<String, Value> = serde_json::from_str(&written).unwrap();
+                let covered = object.keys().filter(|name| FieldName::default().covers(name));
+                prop_assert_eq!(covered.collect::<Vec<_>>(), ["openData"]);
+                prop_assert_eq!(&object["openData"], &json!({"nickName": "a&b=c;d"}));
+            }
+            Ok(written) => prop_assert_eq!(written, spoiled),
+            Err(error) => prop_assert_eq!(error, Unreadable::Json),
+        }
     }
 }

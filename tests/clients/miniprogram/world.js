@@ -7,6 +7,7 @@ import { createWx } from '../wx.js';
 
 // Older nodes take a .js file for a module only beside a package.json, which is nothing to copy: it comes as text.
 const MODULE = readFileSync(new URL('../../../deploy/clients/miniprogram/wxgate.js', import.meta.url), 'base64');
+const APPID = 'wx0123456789abcdef';
 const { Client } = await import(`data:text/javascript;base64,${MODULE}`);
 const [GATEWAY, ADMIN, WECHAT] = ['WXGATE', 'WXGATE_ADMIN', 'WECHAT'].map((name) => {
     assert.ok(process.env[name], `${name} is missing: cargo test starts this`);
@@ -15,7 +16,15 @@ const [GATEWAY, ADMIN, WECHAT] = ['WXGATE', 'WXGATE_ADMIN', 'WECHAT'].map((name)
 
 /** A phone with a client, and what the client's hooks were told. */
 export function start(options = {}, user = 'alice') {
-    const { wx, phone } = createWx({ wechat: WECHAT, user });
+    return place(createWx({ wechat: WECHAT, user }), options);
+}
+
+/** The same in the hands of a user who gives the mini-program whatever it asks for. */
+export function startGiving(user) {
+    return place(createWx({ wechat: WECHAT, user, appid: APPID }), {});
+}
+
+function place({ wx, phone }, options) {
     globalThis.wx = wx;
     const told = { loginFailed: [], authorizationFailed: [] };
     const client = restart(options, told);
@@ -66,7 +75,7 @@ export async function letSessionsEnd() {
 /** A code that is used up already. */
 export async function usedCode() {
     const code = await (await fetch(`${WECHAT}/simulator/code?user=mallory`, { method: 'POST' })).text();
-    const app = { appid: 'wx0123456789abcdef', secret: 'the-secret-of-the-shop' };
+    const app = { appid: APPID, secret: 'the-secret-of-the-shop' };
     const query = new URLSearchParams({ ...app, js_code: code, grant_type: 'authorization_code' });
     const answer = await (await fetch(`${WECHAT}/sns/jscode2session?${query}`)).json();
     assert.ok(answer.openid, JSON.stringify(answer));

@@ -1,9 +1,11 @@
 //! A backend that records every byte it is sent, and does with each connection what a test tells it to.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+
+use socket2::{Domain, Socket, Type};
 
 use super::{LONGEST, send_while_taken};
 
@@ -310,4 +312,15 @@ impl Conversation {
         let _ = self.stream.get_ref().shutdown(Shutdown::Both);
         self.shared.change(|state| state.closed += 1);
     }
+}
+
+/// A port that refuses connections until somebody listens on it; nobody else gets it.
+pub fn refusing() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&address.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let refused = TcpStream::connect(address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    (socket, address)
 }

@@ -9,7 +9,7 @@ mod scratch;
 mod service;
 mod world;
 
-pub use backend::{Backend, Seen};
+pub use backend::{Backend, Seen, refusing};
 pub use client::{Answer, Ask, Line};
 pub use gate::Gate;
 pub use log::Log;
