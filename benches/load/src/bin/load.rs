@@ -4,14 +4,10 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use wxgate_load::load::{self, Pace, Plan, Requests};
 
 /// A load generator for one thread: keep-alive connections, closed loop, or open loop with --rate.
@@ -85,22 +81,13 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     };
     Ok(Plan {
         target: arguments.target,
-        tls: arguments.tls.as_deref().map(trust).transpose()?,
+        tls: arguments.tls.as_deref().map(load::trust).transpose()?,
         connections: arguments.connections,
         pace,
         warm_up: Duration::try_from_secs_f64(arguments.warm_up)?,
         window: Duration::try_from_secs_f64(arguments.seconds)?,
         most: arguments.most,
     })
-}
-
-fn trust(file: &Path) -> anyhow::Result<Arc<ClientConfig>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(file)?)?;
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 fn tokens(file: Option<&Path>) -> anyhow::Result<Vec<String>> {

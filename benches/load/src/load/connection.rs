@@ -79,7 +79,10 @@ impl Connection {
         loop {
             let is_drained = match self.read() {
                 Ok(is_drained) => is_drained && !is_closing,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // What was read may have ended a handshake, after which there is no other sign to write.
+                    return self.write(requests).map(|()| None);
+                }
                 Err(error) => return Err(error),
             };
             if let Some(answer) = self.step()? {

@@ -13,3 +13,4 @@ mod stream;
 pub use self::report::Report;
 pub use self::requests::Requests;
 pub use self::run::{Pace, Plan, hold, run};
+pub use self::stream::{SERVER_NAME, trust};

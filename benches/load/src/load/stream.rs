@@ -2,16 +2,33 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::net::{RecvFlags, recv};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::poller::Poller;
 
 /// The name that certificates of a measurement have.
-const SERVER_NAME: &str = "localhost";
+pub const SERVER_NAME: &str = "localhost";
+
+/// TLS for clients that trust the one certificate in `file`.
+///
+/// # Errors
+///
+/// There is none.
+pub fn trust(file: &Path) -> io::Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(file).map_err(io::Error::other)?;
+    roots.add(certificate).map_err(io::Error::other)?;
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
 
 /// A non-blocking stream.
 pub(super) struct Stream {
