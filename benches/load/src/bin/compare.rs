@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
@@ -30,6 +30,9 @@ struct Arguments {
     /// The directory for compare.json, compare.svg and compare.md
     #[arg(long)]
     write: Option<PathBuf>,
+    /// Draw the chart and the tables of this directory again from its compare.json, and measure nothing
+    #[arg(long, conflicts_with = "write")]
+    redraw: Option<PathBuf>,
     /// The core of the proxy
     #[arg(long, default_value_t = 0)]
     proxy_core: usize,
@@ -106,7 +109,7 @@ fn or_all<T: ValueEnum>(chosen: &[T]) -> Vec<T> {
     all.to_vec()
 }
 
-fn write(results: &Results, to: &PathBuf) -> anyhow::Result<()> {
+fn write(results: &Results, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     fs::write(
         to.join("compare.json"),

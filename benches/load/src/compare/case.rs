@@ -1,10 +1,10 @@
 //! What is asked of every subject, and at what pace. Knows nothing of the subjects.
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A kind of request, or none at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Case {
     /// GET with an answer of 1 KiB
     #[value(name = "get-1k")]
@@ -29,7 +29,7 @@ pub enum Case {
 }
 
 /// When requests go out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Mode {
     /// At a fixed rate.

@@ -11,9 +11,9 @@ const WIDTH: f64 = 860.0;
 /// Where the scale begins and ends.
 const LEFT: f64 = 250.0;
 const RIGHT: f64 = 800.0;
-const LEAST: f64 = 0.5;
+const LEAST: f64 = 0.25;
 const MOST: f64 = 16.0;
-const MARKS: [f64; 6] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+const MARKS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
 const ROW: f64 = 22.0;
 const TOP: f64 = 64.0;
 
@@ -23,7 +23,8 @@ impl Results {
     pub fn chart(&self) -> String {
         let (mut y, mut body) = (TOP, String::new());
         let mut above: Option<(Case, Mode)> = None;
-        for row in self.rows.iter().filter(|row| row.subject != Subject::Nginx) {
+        let is_shown = |row: &&Row| row.subject != Subject::Nginx && row.ratio.median.is_finite();
+        for row in self.rows.iter().filter(is_shown) {
             let group = (row.case, row.mode);
             if above.replace(group) != Some(group) {
                 y += ROW * 1.4;

@@ -15,8 +15,8 @@ pub(super) const CONNECTIONS: u32 = 5000;
 /// For what is written and freed a little later.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// The memory of `subject` for each of [`CONNECTIONS`] that wait after one request, in bytes. The sockets' buffers, which
-/// are the kernel's, do not count.
+/// The memory of `subject` for each of [`CONNECTIONS`] that wait after one request, in bytes. The sockets' buffers,
+/// which are the kernel's, do not count.
 pub(super) fn measure(place: &Place, subject: Subject) -> anyhow::Result<f64> {
     let running = place.start(subject, false)?;
     let mut warm = place.generator(&running);

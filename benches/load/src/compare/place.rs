@@ -87,11 +87,11 @@ impl Place {
         let made_up = (0..SESSIONS)
             .map(|number| format!("{number:043}"))
             .collect::<Vec<_>>();
-        let map = made_up
+        let map: Vec<_> = made_up
             .iter()
             .map(|skey| format!("{skey} {OPENID}\n"))
-            .collect::<String>();
-        fs::write(work.join("sessions.map"), map)?;
+            .collect();
+        fs::write(work.join("sessions.map"), map.concat())?;
         fs::write(work.join("tokens"), made_up.join("\n"))?;
         let process = self.spawn(subject, &work, port, is_tls);
         let process = process.with_context(|| subject.title().to_owned())?;

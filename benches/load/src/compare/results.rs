@@ -1,13 +1,13 @@
 //! What a comparison found, as it is written to the JSON. Knows nothing of how it was found.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Mode};
 use super::measure::Measurement;
 use super::subject::Subject;
 
 /// Everything that a comparison found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Results {
     /// On what machine.
     pub(super) machine: Machine,
@@ -22,7 +22,7 @@ pub struct Results {
 }
 
 /// The machine of a comparison, and how busy others kept it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Machine {
     pub(super) cpu: String,
     pub(super) cores: usize,
@@ -34,7 +34,7 @@ pub(super) struct Machine {
 }
 
 /// One subject in one case at one pace.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) case: Case,
     pub(super) mode: Mode,
@@ -52,14 +52,14 @@ pub(super) struct Row {
 }
 
 /// The memory of one subject for a waiting connection.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct IdleRow {
     pub(super) subject: Subject,
     pub(super) bytes: Spread,
 }
 
 /// The middle and the ends of some figures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Spread {
     pub(super) median: f64,
     pub(super) min: f64,
@@ -72,6 +72,17 @@ pub(super) struct Compared {
     pub(super) own: Measurement,
     pub(super) ratio: f64,
     pub(super) is_valid: bool,
+}
+
+impl Results {
+    /// Results that were written as JSON.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or has figures of measurements that all said nothing.
+    pub fn read(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
 }
 
 impl Compared {
@@ -149,7 +160,12 @@ mod tests {
                 max: 9.0
             }
         );
-        assert_eq!(Spread::of([2.0].into_iter()).median, 2.0);
+        let alone = Spread {
+            median: 2.0,
+            min: 2.0,
+            max: 2.0,
+        };
+        assert_eq!(Spread::of([2.0].into_iter()), alone);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The order of a comparison: rounds, and in each the reference before and after every subject. Knows nothing of how one
-//! is measured.
+//! The order of a comparison: rounds, and in each the reference before and after every subject. Knows nothing of how
+//! one is measured.
 
 use std::fs;
 use std::io::{self, Write};
@@ -164,6 +164,11 @@ fn version(subject: Subject) -> Option<String> {
     let (program, arguments) = subject.version_command()?;
     let said = Command::new(program).args(arguments).output().ok()?;
     let said = [said.stdout, said.stderr].concat();
-    let line = String::from_utf8_lossy(&said).lines().next()?.to_owned();
-    Some(line)
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().next()?;
+    let line = line.split(" - ").next()?;
+    Some(match subject {
+        Subject::CaddyForwardAuth => format!("Caddy {line}"),
+        _ => line.to_owned(),
+    })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 
@@ -39,7 +39,7 @@ const LUA_FIND: &str = r#"access_by_lua_block {
             }"#;
 
 /// A proxy, and how it knows who is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// nginx without any auth: the reference
@@ -163,5 +163,31 @@ fn wxgate_config(names: &Names<'_>) -> String {
         text.replace("workers = 1", &tls)
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_config_keeps_a_place_that_is_to_be_filled() {
+        for subject in Subject::value_variants() {
+            for is_tls in [false, true] {
+                let names = Names {
+                    work: Path::new("/tmp/run"),
+                    port: 8080,
+                    backend: "127.0.0.1:9000",
+                    auth: "127.0.0.1:9001",
+                    is_tls,
+                };
+                let config = subject.config(&names);
+                assert!(config.contains("8080"), "{config}");
+                assert!(
+                    !config.contains("{{") && !config.contains(".invalid"),
+                    "{config}"
+                );
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::subject::Subject;
 
 impl Display for Results {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write_machine(f, self)?;
         let mut above: Option<(Case, Mode)> = None;
         for row in &self.rows {
             let group = (row.case, row.mode);
@@ -33,6 +34,21 @@ impl Display for Results {
         }
         write_idle(f, &self.idle)
     }
+}
+
+fn write_machine(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let machine = &results.machine;
+    writeln!(
+        f,
+        "{} with {} cores, Linux {}; {}. Rounds: {}, of {} s each. Load average before the first: {:.1}.",
+        machine.cpu,
+        machine.cores,
+        machine.kernel,
+        machine.versions.join("; "),
+        results.rounds,
+        results.window_seconds,
+        machine.load_before,
+    )
 }
 
 fn write_row(f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
