@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# Counts the user instructions that wxgate spends on an authenticated request, which do not depend on how busy the
+# machine is: callgrind runs the full product, and only what it does after a warm-up counts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+    cat <<'EOF'
+benches/instructions.sh [--check | --write] [--top N] [--requests N]
+
+Prints the user instructions of an authenticated GET of 1 KiB: routing, session lookup, hygiene, access log to a file,
+metrics; one worker, one keep-alive connection on each side.
+
+  --check       fail if they are more than 5 % above those in benches/instructions.txt
+  --write       write them to benches/instructions.txt
+  --top N       print the N functions that take most, too
+  --keep FILE   keep the profile, for callgrind_annotate or kcachegrind
+  --requests N  count over so many requests (1000)
+EOF
+}
+
+COMMITTED=benches/instructions.txt
+# More than this, in percent, is a step back and no accident.
+TOLERATED=5
+WARM_UP=300
+# Slow enough that the gateway, fifty times slower under callgrind, always waits for what comes next, as it does when
+# it is not saturated. Otherwise a busy machine would save it some waits.
+RATE=60
+DELAY_US=4000
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        fail "root is needed for: $*"
+    fi
+}
+
+install_missing() {
+    local packages=()
+    has valgrind || packages+=(valgrind)
+    has curl || packages+=(curl)
+    [ "${#packages[@]}" -gt 0 ] || return 0
+    say "Debian packages: installing ${packages[*]}"
+    has apt-get || fail "install these yourself, there is no apt-get: ${packages[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
+}
+
+build() {
+    has cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    say "building"
+    cargo build --quiet --locked --profile profiling --bin wxgate
+    cargo build --quiet --locked --release --manifest-path benches/load/Cargo.toml --target-dir target/benches
+}
+
+# The first line of file $1 that has the words $2, once it is there.
+wait_for() {
+    local tries
+    for ((tries = 0; tries < 600; tries++)); do
+        grep -m 1 -e "$2" "$1" 2>/dev/null && return
+        sleep 0.1
+    done
+    fail "nothing says '$2': $(tail -n 5 "$1")"
+}
+
+start_backend() {
+    target/benches/release/backend --delay-us "$DELAY_US" >"$work/backend" &
+    stop_at_end+=("$!")
+    backend=$(wait_for "$work/backend" :)
+    sed -e 's|127.0.0.1:1"|127.0.0.1:0"|' -e "s|http://backend.invalid|http://$backend|" \
+        benches/wxgate.toml >"$work/gateway.toml"
+}
+
+start_gateway() {
+    SHOP_SECRET=secret valgrind --tool=callgrind --callgrind-out-file="$work/profile.%p" \
+        target/profiling/wxgate --config "$work/gateway.toml" >"$work/log" 2>"$work/valgrind" &
+    gateway=$!
+    stop_at_end+=("$gateway")
+    address=$(wait_for "$work/log" 'listening address=' | grep -o '127[0-9.:]*')
+}
+
+log_in() {
+    curl --silent --fail --data code=0123456789abcdef "http://$address/wx/login" |
+        sed 's/.*"skey":"\([^"]*\)".*/\1/' >"$work/tokens"
+}
+
+# Sends $1 requests, one after the other.
+ask() {
+    local report
+    report=$(target/benches/release/load --target "$address" --tokens "$work/tokens" --connections 1 \
+        --rate "$RATE" --warm-up 0 --seconds 600 --most "$1" | tail -n 1)
+    case $report in
+        *'"statuses":{"200":'"$1"'},"errors":0,"reopened":0'*) ;;
+        *) fail "not every request was answered: $report" ;;
+    esac
+}
+
+# Ends what is counted so far, and begins anew.
+dump() { callgrind_control --dump "$gateway" >/dev/null 2>&1 || fail "callgrind_control does not reach the gateway"; }
+
+count() {
+    say "$WARM_UP requests to warm up, then $requests that count"
+    ask "$WARM_UP"
+    dump
+    ask "$requests"
+    dump
+    profile=$work/profile.$gateway.2
+    counted=$(($(awk '/^summary:/ { print $2; exit }' "$profile") / requests))
+}
+
+check() {
+    local before limit
+    before=$(awk '$1 == "get_1k" { print $2 }' "$COMMITTED")
+    [ -n "$before" ] || fail "$COMMITTED has no figure"
+    limit=$((before * (100 + TOLERATED) / 100))
+    if [ "$counted" -gt "$limit" ]; then
+        fail "$counted instructions are more than $TOLERATED % above the $before of $COMMITTED"
+    fi
+    say "at most $limit are allowed: $before of $COMMITTED and $TOLERATED %"
+}
+
+write() {
+    cat >"$COMMITTED" <<EOF
+# The user instructions of a request, as benches/instructions.sh counts and checks them; --write renews them.
+get_1k $counted
+EOF
+    say "written to $COMMITTED"
+}
+
+# What is inlined counts where it was inlined. A frame that holds the whole program is one that ran when counting ended.
+show_top() {
+    printf 'instructions a request, by function\n'
+    callgrind_annotate --auto=no --threshold=100 --show-percs=no "$profile" |
+        awk -v requests="$requests" -v all="$counted" '
+            / file:function/ { begun = 1; next }
+            begun && $1 ~ /^[0-9,]+$/ {
+                cost = $1
+                gsub(",", "", cost)
+                sub(/^ *[0-9,]+ +[^ ]*\.(rs|c|S|h):/, "")
+                sub(/ \[[^[]*\]$/, "")
+                if (cost / requests < all) costs[$0] += cost
+            }
+            END { for (name in costs) printf "%8.0f  %s\n", costs[name] / requests, substr(name, 1, 150) }' |
+        sort -rn >"$work/functions"
+    head -n "$1" "$work/functions"
+}
+
+then="show"
+top=0
+keep=
+requests=1000
+while [ "$#" -gt 0 ]; do
+    case $1 in
+        --check) then="check" ;;
+        --write) then="write" ;;
+        --top) top=${2:?how many functions?} && shift ;;
+        --keep) keep=${2:?which file?} && shift ;;
+        --requests) requests=${2:?how many requests?} && shift ;;
+        --help | -h) usage && exit ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+    shift
+done
+
+work=$(mktemp -d)
+stop_at_end=()
+clean_up() {
+    [ "${#stop_at_end[@]}" -eq 0 ] || kill "${stop_at_end[@]}" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap clean_up EXIT
+
+install_missing
+build
+start_backend
+start_gateway
+log_in
+count
+printf '%s user instructions a request\n' "$counted"
+[ "$top" -eq 0 ] || show_top "$top"
+[ -z "$keep" ] || cp "$profile" "$keep"
+case $then in
+    check) check ;;
+    write) write ;;
+    show) ;;
+esac

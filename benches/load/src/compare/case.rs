@@ -1,0 +1,85 @@
+//! What is asked of every subject, and at what pace. Knows nothing of the subjects.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// A kind of request, or none at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Case {
+    /// GET with an answer of 1 KiB
+    #[value(name = "get-1k")]
+    #[serde(rename = "get-1k")]
+    Get1k,
+    /// GET with an answer of 100 KiB
+    #[value(name = "get-100k")]
+    #[serde(rename = "get-100k")]
+    Get100k,
+    /// POST of 64 KiB with an answer of 1 KiB
+    #[value(name = "post-64k")]
+    #[serde(rename = "post-64k")]
+    Post64k,
+    /// GET with an answer of 1 KiB, under TLS and HTTP/1.1
+    #[value(name = "tls-get-1k")]
+    #[serde(rename = "tls-get-1k")]
+    TlsGet1k,
+    /// 5,000 connections that wait after one request each
+    #[value(name = "idle")]
+    #[serde(rename = "idle")]
+    Idle,
+}
+
+/// When requests go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Mode {
+    /// At a fixed rate.
+    Fixed,
+    /// As fast as 64 connections are answered.
+    Saturated,
+}
+
+impl Case {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Get1k => "GET 1 KiB",
+            Self::Get100k => "GET 100 KiB",
+            Self::Post64k => "POST 64 KiB",
+            Self::TlsGet1k => "GET 1 KiB, TLS",
+            Self::Idle => "idle connections",
+        }
+    }
+
+    pub(super) fn is_tls(self) -> bool {
+        self == Self::TlsGet1k
+    }
+
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Get100k => "/bytes/102400",
+            Self::Get1k | Self::Post64k | Self::TlsGet1k | Self::Idle => "/bytes/1024",
+        }
+    }
+
+    pub(super) fn body_bytes(self) -> u32 {
+        if self == Self::Post64k { 64 << 10 } else { 0 }
+    }
+
+    /// Requests a second at a fixed rate: what the slowest subject can do, too.
+    pub(super) fn rate(self) -> u32 {
+        match self {
+            Self::Get1k | Self::TlsGet1k | Self::Idle => 2000,
+            Self::Get100k | Self::Post64k => 1000,
+        }
+    }
+}
+
+impl Mode {
+    pub(super) const ALL: [Self; 2] = [Self::Fixed, Self::Saturated];
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed rate",
+            Self::Saturated => "saturated",
+        }
+    }
+}

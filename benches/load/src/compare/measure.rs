@@ -1,0 +1,116 @@
+//! One measurement: what a request costs a proxy in a window. Knows nothing of other measurements.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+
+use super::case::{Case, Mode};
+use super::place::{Place, Running};
+use super::process::{Process, line};
+use crate::load::Report;
+use crate::usage;
+
+/// Where the ends of a measurement use more of their core than this, they are what is measured.
+const MOST_OF_ENDS: f64 = 0.9;
+/// At a fixed rate, so much of it must have been answered.
+const LEAST_OF_RATE: f64 = 0.98;
+/// How many connections there are.
+const CONNECTIONS: u32 = 64;
+
+/// How long a measurement takes, in seconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Spans {
+    pub(super) warm_up: f64,
+    pub(super) window: f64,
+}
+
+/// What a measurement found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measurement {
+    /// The proxy's CPU time for a request, in microseconds.
+    pub(super) cpu_us: f64,
+    /// Answers a second.
+    pub(super) rate: f64,
+    pub(super) p50_us: f64,
+    pub(super) p99_us: f64,
+    /// How much of its core the proxy used.
+    pub(super) proxy_share: f64,
+    /// How much of theirs the generator, the backend and the session service used.
+    pub(super) ends_share: f64,
+    /// Whether it says anything: nothing failed, the rate was kept, and the ends had time to spare.
+    pub(super) is_valid: bool,
+}
+
+/// What processes had used at one moment.
+struct Moment {
+    at: Instant,
+    proxy: u64,
+    far_end: u64,
+}
+
+/// Measures `running` once.
+pub(super) fn measure(
+    place: &Place,
+    running: &Running,
+    case: Case,
+    mode: Mode,
+    spans: Spans,
+) -> anyhow::Result<Measurement> {
+    let (proxy, far_end) = (running.process.family(), place.far_end());
+    let moment = || Moment {
+        at: Instant::now(),
+        proxy: usage::cpu_time(&proxy),
+        far_end: usage::cpu_time(&far_end),
+    };
+    let command = generator(place, running, case, mode, spans);
+    let (generator, mut said) = Process::start_talking(place.cores.ends, &command)?;
+    ensure!(
+        line(&mut said)? == "open",
+        "the generator says something else than `open`"
+    );
+    let before = moment();
+    let report = line(&mut said);
+    let after = moment();
+    drop(generator);
+    let report =
+        report.with_context(|| format!("{}: {}", running.subject.title(), case.title()))?;
+    let report: Report = serde_json::from_str(&report)?;
+    Ok(found(&report, &before, &after, case, mode))
+}
+
+fn generator(place: &Place, running: &Running, case: Case, mode: Mode, spans: Spans) -> Command {
+    let mut command = place.generator(running);
+    let mut option = |name: &str, value: String| {
+        command.arg(name).arg(value);
+    };
+    option("--path", case.path().to_owned());
+    option("--body-bytes", case.body_bytes().to_string());
+    option("--connections", CONNECTIONS.to_string());
+    option("--warm-up", spans.warm_up.to_string());
+    option("--seconds", spans.window.to_string());
+    if mode == Mode::Fixed {
+        option("--rate", case.rate().to_string());
+    }
+    command
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no figure here is above 2^53")]
+fn found(report: &Report, before: &Moment, after: &Moment, case: Case, mode: Mode) -> Measurement {
+    let wall = (after.at - before.at).as_nanos() as f64;
+    let proxy = after.proxy.saturating_sub(before.proxy) as f64;
+    let ends = after.far_end.saturating_sub(before.far_end) + report.cpu_ns;
+    let rate = report.answers as f64 / report.seconds;
+    let kept = mode == Mode::Saturated || rate >= LEAST_OF_RATE * f64::from(case.rate());
+    let ends_share = ends as f64 / wall;
+    Measurement {
+        cpu_us: proxy / report.answers as f64 / 1000.0,
+        rate,
+        p50_us: report.latency_us.p50,
+        p99_us: report.latency_us.p99,
+        proxy_share: proxy / wall,
+        ends_share,
+        is_valid: kept && report.answers > 0 && report.failed() == 0 && ends_share <= MOST_OF_ENDS,
+    }
+}

@@ -1,0 +1,22 @@
+//! The comparison: every subject between two measurements of the reference, in one run, on cores of their own. Knows
+//! nothing of how requests are sent.
+//!
+//! The proxy has one core for itself; the generator, the backend and the service that peers ask about sessions share
+//! another. What a request costs is the CPU time of the proxy's processes over the answers in the window.
+
+mod case;
+mod chart;
+mod idle;
+mod measure;
+mod place;
+mod process;
+mod results;
+mod run;
+mod subject;
+mod table;
+
+pub use self::case::Case;
+pub use self::place::{Cores, Place};
+pub use self::results::Results;
+pub use self::run::{Choice, run};
+pub use self::subject::Subject;

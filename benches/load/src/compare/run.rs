@@ -1,0 +1,174 @@
+//! The order of a comparison: rounds, and in each the reference before and after every subject. Knows nothing of how
+//! one is measured.
+
+use std::fs;
+use std::io::{self, Write};
+use std::process::Command;
+
+use super::case::{Case, Mode};
+use super::idle;
+use super::measure::{Measurement, Spans, measure};
+use super::place::{Place, Running};
+use super::results::{Compared, IdleRow, Machine, Results, Row, Spread};
+use super::subject::Subject;
+
+/// What is to be compared.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// Which cases.
+    pub cases: Vec<Case>,
+    /// Which subjects beside the reference.
+    pub subjects: Vec<Subject>,
+    /// How many times.
+    pub rounds: usize,
+    /// How long before a window opens, in seconds.
+    pub warm_up: f64,
+    /// How long it is open, in seconds.
+    pub window: f64,
+}
+
+/// Compares, and says on stderr how far it is.
+///
+/// # Errors
+///
+/// A subject does not start, or answers nothing.
+pub fn run(place: &Place, choice: &Choice) -> anyhow::Result<Results> {
+    let mut results = Results {
+        machine: Machine::this(&choice.subjects),
+        rounds: choice.rounds,
+        window_seconds: choice.window,
+        rows: Vec::new(),
+        idle: Vec::new(),
+    };
+    for &case in &choice.cases {
+        if case == Case::Idle {
+            results.idle = compare_idle(place, choice)?;
+        } else {
+            results.rows.extend(compare(place, choice, case)?);
+        }
+    }
+    Ok(results)
+}
+
+fn compare(place: &Place, choice: &Choice, case: Case) -> anyhow::Result<Vec<Row>> {
+    let reference = place.start(Subject::Nginx, case.is_tls())?;
+    let takes_part = choice
+        .subjects
+        .iter()
+        .filter(|subject| subject.takes_part_in(case));
+    let subjects = takes_part.map(|&subject| place.start(subject, case.is_tls()));
+    let subjects = subjects.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut rows = Vec::new();
+    for mode in Mode::ALL {
+        let measure = |running: &Running| {
+            let spans = Spans {
+                warm_up: choice.warm_up,
+                window: choice.window,
+            };
+            let found = measure(place, running, case, mode, spans)?;
+            say(case, mode, running.subject, found)?;
+            Ok(found)
+        };
+        let found = rounds(choice.rounds, &reference, &subjects, measure)?;
+        let names = std::iter::once(&reference).chain(&subjects);
+        let found = names.zip(&found);
+        rows.extend(found.map(|(running, all)| Row::new(case, mode, running.subject, all)));
+    }
+    Ok(rows)
+}
+
+/// Measures all in turn; the reference's own measurements come first, then those of the subjects in their order.
+fn rounds(
+    count: usize,
+    reference: &Running,
+    subjects: &[Running],
+    measure: impl Fn(&Running) -> anyhow::Result<Measurement>,
+) -> anyhow::Result<Vec<Vec<Compared>>> {
+    let mut of_reference = Vec::new();
+    let mut of_subjects = vec![Vec::new(); subjects.len()];
+    for _ in 0..count {
+        let mut before = measure(reference)?;
+        of_reference.push(Compared::reference(before));
+        for (subject, all) in subjects.iter().zip(&mut of_subjects) {
+            let own = measure(subject)?;
+            let after = measure(reference)?;
+            of_reference.push(Compared::reference(after));
+            all.push(Compared::new(before, own, after));
+            before = after;
+        }
+    }
+    of_subjects.insert(0, of_reference);
+    Ok(of_subjects)
+}
+
+fn compare_idle(place: &Place, choice: &Choice) -> anyhow::Result<Vec<IdleRow>> {
+    let subjects = std::iter::once(&Subject::Nginx).chain(&choice.subjects);
+    let subjects = subjects.filter(|&&subject| subject != Subject::NginxInMemory);
+    let row = |&subject: &Subject| {
+        let bytes = (0..choice.rounds).map(|_| idle::measure(place, subject));
+        let bytes = bytes.collect::<anyhow::Result<Vec<_>>>()?;
+        let bytes = Spread::of(bytes.into_iter());
+        writeln!(
+            io::stderr(),
+            "idle, {}: {:.0} bytes",
+            subject.title(),
+            bytes.median
+        )?;
+        Ok(IdleRow { subject, bytes })
+    };
+    subjects.map(row).collect()
+}
+
+fn say(case: Case, mode: Mode, subject: Subject, found: Measurement) -> io::Result<()> {
+    writeln!(
+        io::stderr(),
+        "{}, {}, {}: {:.1} µs, {:.0}/s, p99 {:.0} µs, proxy {:.0} %, ends {:.0} %{}",
+        case.title(),
+        mode.title(),
+        subject.title(),
+        found.cpu_us,
+        found.rate,
+        found.p99_us,
+        found.proxy_share * 100.0,
+        found.ends_share * 100.0,
+        if found.is_valid { "" } else { ", invalid" },
+    )
+}
+
+impl Machine {
+    fn this(subjects: &[Subject]) -> Self {
+        let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let cpu = cpuinfo
+            .lines()
+            .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+        let load = read("/proc/loadavg");
+        let load = load.split(' ').next().and_then(|load| load.parse().ok());
+        let mut versions: Vec<_> = std::iter::once(&Subject::Nginx)
+            .chain(subjects)
+            .filter_map(|subject| version(*subject))
+            .collect();
+        versions.dedup();
+        Self {
+            cpu: cpu.unwrap_or("unknown").to_owned(),
+            cores: cpuinfo.matches("model name").count(),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            versions,
+            load_before: load.unwrap_or_default(),
+        }
+    }
+}
+
+/// The first line that a peer says of its version, on whichever output.
+fn version(subject: Subject) -> Option<String> {
+    let (program, arguments) = subject.version_command()?;
+    let said = Command::new(program).args(arguments).output().ok()?;
+    let said = [said.stdout, said.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().next()?;
+    let line = line.split(" - ").next()?;
+    Some(match subject {
+        Subject::CaddyForwardAuth => format!("Caddy {line}"),
+        _ => line.to_owned(),
+    })
+}

@@ -1,0 +1,98 @@
+//! The results as tables of Markdown. Knows nothing of how they were found.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::case::{Case, Mode};
+use super::idle;
+use super::results::{IdleRow, Results, Row, Spread};
+use super::subject::Subject;
+
+impl Display for Results {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write_machine(f, self)?;
+        let mut above: Option<(Case, Mode)> = None;
+        for row in &self.rows {
+            let group = (row.case, row.mode);
+            if above.replace(group) != Some(group) {
+                let rate = match row.mode {
+                    Mode::Fixed => format!(", {} a second", row.case.rate()),
+                    Mode::Saturated => String::new(),
+                };
+                writeln!(
+                    f,
+                    "\n**{}, {}{rate}**\n",
+                    row.case.title(),
+                    row.mode.title()
+                )?;
+                writeln!(
+                    f,
+                    "| | ratio | µs a request | a second | p50 µs | p99 µs | proxy | ends |"
+                )?;
+                writeln!(f, "|---|---|---|---|---|---|---|---|")?;
+            }
+            write_row(f, row)?;
+        }
+        write_idle(f, &self.idle)
+    }
+}
+
+fn write_machine(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let machine = &results.machine;
+    writeln!(
+        f,
+        "{} with {} cores, Linux {}; {}. Rounds: {}, of {} s each. Load average before the first: {:.1}.",
+        machine.cpu,
+        machine.cores,
+        machine.kernel,
+        machine.versions.join("; "),
+        results.rounds,
+        results.window_seconds,
+        machine.load_before,
+    )
+}
+
+fn write_row(f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
+    let ratio = match row.subject {
+        Subject::Nginx => "1".to_owned(),
+        _ => spread(row.ratio, 2),
+    };
+    let invalid = match row.invalid {
+        0 => String::new(),
+        count => format!(" ({count} invalid)"),
+    };
+    writeln!(
+        f,
+        "| {}{invalid} | {ratio} | {} | {:.0} | {:.0} | {} | {:.0} % | {:.0} % |",
+        row.subject.title(),
+        spread(row.cpu_us, 1),
+        row.rate.median,
+        row.p50_us.median,
+        spread(row.p99_us, 0),
+        row.proxy_share.median * 100.0,
+        row.ends_share.median * 100.0,
+    )
+}
+
+fn write_idle(f: &mut Formatter<'_>, rows: &[IdleRow]) -> fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\n**{} idle connections**\n", idle::CONNECTIONS)?;
+    writeln!(f, "| | KiB a connection |")?;
+    writeln!(f, "|---|---|")?;
+    for row in rows {
+        let Spread { median, min, max } = row.bytes;
+        let kib = Spread {
+            median: median / 1024.0,
+            min: min / 1024.0,
+            max: max / 1024.0,
+        };
+        writeln!(f, "| {} | {} |", row.subject.title(), spread(kib, 2))?;
+    }
+    Ok(())
+}
+
+/// The median, and in parentheses the least and the most.
+fn spread(Spread { median, min, max }: Spread, digits: usize) -> String {
+    format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
+}

@@ -1,0 +1,16 @@
+//! The load generator: keep-alive connections on one thread, closed loop or open loop. Knows nothing of who answers.
+//!
+//! In a closed loop each connection asks again as soon as it is answered. In an open loop requests have their instants
+//! whatever the answers do, and how long one took counts from its instant, also where it had to wait for a free
+//! connection.
+
+mod connection;
+mod report;
+mod requests;
+mod run;
+mod stream;
+
+pub use self::report::Report;
+pub use self::requests::Requests;
+pub use self::run::{Pace, Plan, hold, run};
+pub use self::stream::{SERVER_NAME, trust};
