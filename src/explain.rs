@@ -8,12 +8,12 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
-use crate::config::plan::{Action, Apps, Forward, Guard, Plan, RoutePlan};
+use crate::config::plan::{Action, Apps, Forward, Guard, PhoneRoute, Plan, Recipient, RoutePlan};
 use crate::domain::identity::{App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
-use crate::endpoints::check_method;
+use crate::endpoints::{check_method, phone};
 use crate::upstream::{Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
@@ -52,14 +52,19 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
     let route = route(plan, &path, host.name(), &head.method)?;
-    if !matches!(route.action, Action::Forward(_)) {
-        check_method(&head.method)?;
+    match route.action {
+        Action::Forward(_) => {}
+        Action::Phone(_) => phone::check_method(&head.method)?,
+        Action::Login { .. } | Action::Check { .. } | Action::Logout { .. } => {
+            check_method(&head.method)?;
+        }
     }
     let mut told = format!("route     {}\n", route.label);
     match &route.action {
         Action::Login { app, .. } => line(&mut told, "action", &format!("login to {}", app.name)),
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
+        Action::Phone(to) => told.push_str(&told_on(plan, to, head, &path)?),
         Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
     }
     Ok(told)
@@ -118,14 +123,43 @@ fn sent_on(
         let tokens = &plan.sessions.token;
         head.uri = Cleaner { field, tokens }.target(&head.uri)?;
     }
-    if let Some(upstream) = plan.upstreams.get(to.upstream) {
-        let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
-        let text = format!("{} ({})", upstream.name, servers.join(", "));
-        line(&mut told, "upstream", &text);
-    }
+    upstream_line(&mut told, plan, to.upstream);
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
     told.push_str(&forwarded(plan, head, path, identity.as_ref())?);
     Ok(told)
+}
+
+/// What a route does with a phone code.
+fn told_on(
+    plan: &Plan,
+    route: &PhoneRoute,
+    mut head: http::request::Parts,
+    path: &RequestPath<'_>,
+) -> Result<String, Refusal> {
+    let mut told = String::new();
+    line(&mut told, "action", "phone number for the code in the body");
+    line(&mut told, "guard", guard_in_words(Guard::Required));
+    line(&mut told, "sessions", &apps_in_words(&route.apps, plan));
+    match &route.recipient {
+        Recipient::Client(_) => line(&mut told, "number", "goes to the client, in the response"),
+        Recipient::Upstream { upstream, field } => {
+            line(&mut told, "number", &format!("goes on in {field}"));
+            let tokens = &plan.sessions.token;
+            head.uri = Cleaner { field, tokens }.target(&head.uri)?;
+            upstream_line(&mut told, plan, *upstream);
+            let identity = some_identity(plan, &route.apps);
+            told.push_str(&forwarded(plan, head, path, identity.as_ref())?);
+        }
+    }
+    Ok(told)
+}
+
+fn upstream_line(told: &mut String, plan: &Plan, upstream: usize) {
+    if let Some(upstream) = plan.upstreams.get(upstream) {
+        let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
+        let text = format!("{} ({})", upstream.name, servers.join(", "));
+        line(told, "upstream", &text);
+    }
 }
 
 fn forwarded(

@@ -5,6 +5,7 @@
 mod admit;
 mod open_data;
 mod outcome;
+mod phone;
 mod visit;
 
 use std::rc::Rc;
@@ -24,12 +25,13 @@ use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
 use crate::domain::template::Template;
 use crate::endpoints::login::{LoginRequest, Logins};
+use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
 use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::upstream::{Outbound, Sealer, Upstreams, X_REQUEST_ID};
-use crate::wechat::Prover;
+use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::head::{self, Host};
 use crate::wire::refusal::Refusal;
@@ -45,8 +47,12 @@ pub struct Shared {
     pub plan: Arc<Plan>,
     /// The sessions.
     pub store: Store,
-    /// The way to WeChat.
+    /// The way to WeChat with login codes.
     pub logins: Arc<Logins>,
+    /// The way to WeChat with phone codes.
+    pub phones: Arc<Phones>,
+    /// The way to WeChat with keys that open nothing.
+    pub key_checks: Arc<KeyChecks>,
     /// What holds encrypted data against its user.
     pub prover: Prover,
     /// The time.
@@ -101,6 +107,9 @@ impl Gateway {
                 let admission = self.open_data(field, &mut head, admission).await?;
                 let sending = self.forward(to.upstream, head, &path, admission, peer, visit);
                 return sending.await;
+            }
+            Action::Phone(route) => {
+                return self.phone(route, head, &path, body, peer, visit).await;
             }
             Action::Login { app, response } => {
                 visit.app = Some(app.index);

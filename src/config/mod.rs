@@ -12,6 +12,7 @@ mod headers;
 mod identity;
 mod log;
 mod open_data;
+mod phone;
 pub mod plan;
 mod problems;
 mod raw;

@@ -13,6 +13,12 @@ pub enum Placeholder {
     OpenId,
     /// `{unionid}`: the user across mini-programs, or null.
     UnionId,
+    /// `{phone_number}`: the user's number, a foreign one with its country code.
+    PhoneNumber,
+    /// `{pure_phone_number}`: the number without a country code.
+    PurePhoneNumber,
+    /// `{country_code}`: the country code alone.
+    CountryCode,
     /// `{code}`: the refusal's code.
     Code,
     /// `{message}`: the refusal's sentence.
@@ -36,6 +42,13 @@ impl Placeholder {
     pub const CHECK: &[Self] = &[Self::ExpiresIn, Self::OpenId, Self::UnionId, Self::Null];
     /// What the answer to a logout can tell.
     pub const LOGOUT: &[Self] = &[Self::Null];
+    /// What the answer to a phone code can tell.
+    pub const PHONE: &[Self] = &[
+        Self::PhoneNumber,
+        Self::PurePhoneNumber,
+        Self::CountryCode,
+        Self::Null,
+    ];
     /// What a refusal can tell.
     pub const REFUSAL: &[Self] = &[Self::Code, Self::Message, Self::RequestId, Self::Null];
 
@@ -47,6 +60,9 @@ impl Placeholder {
             Self::ExpiresIn => "expires_in",
             Self::OpenId => "openid",
             Self::UnionId => "unionid",
+            Self::PhoneNumber => "phone_number",
+            Self::PurePhoneNumber => "pure_phone_number",
+            Self::CountryCode => "country_code",
             Self::Code => "code",
             Self::Message => "message",
             Self::RequestId => "request_id",
