@@ -18,12 +18,14 @@ use crate::admin::readiness::{Phase, Readiness};
 use crate::admin::{self, Admin, Decrypter};
 use crate::config::plan::{AdminPlan, ListenPlan, Plan};
 use crate::domain::clock::Clock;
+use crate::domain::secret::Secret;
 use crate::endpoints::login::Logins;
+use crate::endpoints::phone::Phones;
 use crate::gateway::{Gateway, Shared};
 use crate::listener::{self, ConnectionCount, Listener, Socket};
 use crate::metrics::{Labels, Metrics, WorkerMetrics};
 use crate::store::Store;
-use crate::wechat::{Prover, WeChat};
+use crate::wechat::{KeyChecks, Prover, WeChat};
 
 /// How often ended sessions are freed and counted off.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -66,15 +68,14 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let places = mine.iter().map(Socket::to_string).collect();
     let files = unix_files(&plan);
     let (stop_admin, admin_stopped) = watch::channel(false);
-    let prover = Prover::new(plan.wechat.open_data_max_age, clock.clone());
-    let parts = Admin {
+    let parts = shared(plan, &store, clock, &metrics, &control)?;
+    let operators = Admin {
         metrics: Arc::clone(&metrics),
         readiness: readiness.clone(),
-        token: plan.admin.as_ref().and_then(|admin| admin.token.clone()),
-        decrypter: decrypter(&plan, &store, &prover),
+        token: token(&parts.plan),
+        decrypter: decrypter(&parts),
     };
-    let admin = serve_admin(&plan, &control, parts, admin_stopped)?;
-    let parts = shared(plan, &store, clock, prover, &metrics, &control)?;
+    let admin = serve_admin(&parts.plan, &control, operators, admin_stopped)?;
     control.spawn(tidy_now_and_then(store.clone(), Arc::clone(&parts.logins)));
     let (stop_workers, workers_stopped) = watch::channel(false);
     let workers = start_workers(sockets, &parts, &metrics, &workers_stopped)?;
@@ -177,11 +178,17 @@ fn labels(plan: &Plan) -> Labels {
     }
 }
 
-fn decrypter(plan: &Plan, store: &Store, prover: &Prover) -> Decrypter {
+fn token(plan: &Plan) -> Option<Secret> {
+    plan.admin.as_ref()?.token.clone()
+}
+
+fn decrypter(parts: &Shared) -> Decrypter {
+    let apps = parts.plan.apps.iter().map(|app| Arc::clone(&app.app));
     Decrypter {
-        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
-        store: store.clone(),
-        prover: prover.clone(),
+        apps: apps.collect(),
+        store: parts.store.clone(),
+        prover: parts.prover.clone(),
+        key_checks: Arc::clone(&parts.key_checks),
     }
 }
 
@@ -189,25 +196,30 @@ fn shared(
     plan: Plan,
     store: &Store,
     clock: Clock,
-    prover: Prover,
     metrics: &Arc<Metrics>,
     control: &Runtime,
 ) -> anyhow::Result<Shared> {
-    let wechat = WeChat::new(&plan.wechat).context("[wechat]")?;
+    let wechat = WeChat::new(&plan.wechat, clock.clone()).context("[wechat]")?;
+    let prover = Prover::new(plan.wechat.open_data_max_age, clock.clone());
+    let (apps, metrics) = (|| plan.apps.clone(), || Arc::clone(metrics));
+    let control = || control.handle().clone();
+    let phones = Phones::new(apps(), wechat.clone(), metrics(), control());
+    let key_checks = KeyChecks::new(apps(), wechat.clone(), clock.clone(), metrics(), control());
     let logins = Logins::new(
-        plan.apps.clone(),
+        apps(),
         wechat,
         store.clone(),
         prover.clone(),
         plan.sessions.login_replay,
-        Arc::clone(metrics),
-        control.handle().clone(),
+        metrics(),
+        control(),
     );
-    let (plan, logins) = (Arc::new(plan), Arc::new(logins));
     Ok(Shared {
-        plan,
+        plan: Arc::new(plan),
         store: store.clone(),
-        logins,
+        logins: Arc::new(logins),
+        phones: Arc::new(phones),
+        key_checks: Arc::new(key_checks),
         prover,
         clock,
     })

@@ -8,14 +8,16 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
-use crate::config::plan::{Action, Apps, Forward, Guard, OnFailure, OnLogin, Plan, RoutePlan};
+use crate::config::plan::{
+    Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
+};
 use crate::domain::app_choice::AppChoice;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
-use crate::endpoints::check_method;
+use crate::endpoints::{check_method, phone};
 use crate::upstream::{Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
@@ -57,8 +59,12 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
     let route = route(plan, &path, host.name(), &head.method)?;
-    if !matches!(route.action, Action::Forward(_)) {
-        check_method(&head.method)?;
+    match route.action {
+        Action::Forward(_) => {}
+        Action::Phone(_) => phone::check_method(&head.method)?,
+        Action::Login { .. } | Action::Check { .. } | Action::Logout { .. } => {
+            check_method(&head.method)?;
+        }
     }
     let mut told = format!("route     {}\n", route.label);
     match &route.action {
@@ -70,6 +76,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         }
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
+        Action::Phone(to) => told.push_str(&told_on(plan, to, head, &path)?),
         Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
     }
     Ok(told)
@@ -134,6 +141,31 @@ fn sent_on(
     Ok(told)
 }
 
+/// What a route does with a phone code.
+fn told_on(
+    plan: &Plan,
+    route: &PhoneRoute,
+    mut head: http::request::Parts,
+    path: &RequestPath<'_>,
+) -> Result<String, Refusal> {
+    let mut told = String::new();
+    line(&mut told, "action", "phone number for the code in the body");
+    line(&mut told, "guard", guard_in_words(Guard::Required));
+    line(&mut told, "sessions", &apps_in_words(&route.apps, plan));
+    match &route.recipient {
+        Recipient::Client(_) => line(&mut told, "number", "goes to the client, in the response"),
+        Recipient::Upstream { upstream, field } => {
+            line(&mut told, "number", &format!("goes on in {field}"));
+            let tokens = &plan.sessions.token;
+            head.uri = Cleaner { field, tokens }.target(&head.uri)?;
+            line(&mut told, "upstream", &upstream_in_words(plan, *upstream));
+            let identity = some_identity(plan, &route.apps);
+            told.push_str(&forwarded(plan, head, path, identity.as_ref()));
+        }
+    }
+    Ok(told)
+}
+
 fn forwarded(
     plan: &Plan,
     head: http::request::Parts,
@@ -181,7 +213,9 @@ fn some_account(plan: &Plan, apps: &Apps) -> Account {
         Action::Login(login) => {
             login.on_login.is_some() && login.apps.all().any(|app| apps.include(app))
         }
-        Action::Check { .. } | Action::Logout { .. } | Action::Forward(_) => false,
+        Action::Check { .. } | Action::Logout { .. } | Action::Phone(_) | Action::Forward(_) => {
+            false
+        }
     });
     if !is_told {
         return Account::default();

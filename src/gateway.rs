@@ -5,6 +5,7 @@
 mod admit;
 mod open_data;
 mod outcome;
+mod phone;
 mod visit;
 
 use std::rc::Rc;
@@ -22,13 +23,14 @@ use crate::domain::peer::Peer;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
+use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
 use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::telemetry::AccessLog;
 use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
-use crate::wechat::Prover;
+use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::head::{self, Host};
 use crate::wire::refusal::Refusal;
@@ -44,8 +46,12 @@ pub struct Shared {
     pub plan: Arc<Plan>,
     /// The sessions.
     pub store: Store,
-    /// The way to WeChat.
+    /// The way to WeChat with login codes.
     pub logins: Arc<Logins>,
+    /// The way to WeChat with phone codes.
+    pub phones: Arc<Phones>,
+    /// The way to WeChat with keys that open nothing.
+    pub key_checks: Arc<KeyChecks>,
     /// What holds encrypted data against its user.
     pub prover: Prover,
     /// The time.
@@ -108,6 +114,9 @@ impl Gateway {
                 let admission = self.open_data(field, &mut head, admission).await?;
                 let sending = self.forward(to.upstream, head, &path, admission, peer, visit);
                 return sending.await;
+            }
+            Action::Phone(route) => {
+                return self.phone(route, head, &path, body, peer, visit).await;
             }
             Action::Login(login) => self.log_in(login, &head, body, peer, visit).await?,
             Action::Check { apps, response } => {

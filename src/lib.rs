@@ -14,7 +14,7 @@
 //! demo   service                            everything on loopback │ signals, systemd
 //! app                                       config → parts → run; alone in seeing every part
 //! gateway   explain                         the journey of a request, done │ told
-//! endpoints   admin                         login, check, logout │ the operator's pages
+//! endpoints   admin                         login, check, logout, phone │ the operator's pages
 //! store   wechat   upstream   listener      sessions │ WeChat's API │ backends │ sockets
 //! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
 //! domain                                    identity, session, token, path, route, refusal, clock
@@ -31,7 +31,9 @@
 //! 3. [`domain::route`] finds the most specific route. What has none is refused.
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
-//!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys.
+//!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes
+//!    `wechat/key_checks.rs` ask, on the control runtime, whether the key is stale. `gateway/phone.rs` does the same with the
+//!    number for which [`endpoints::phone`] exchanges a code, under an access token (`wechat/access_token.rs`).
 //! 6. [`upstream`] seals the request (seal.rs), takes a connection of this worker's own (send.rs, pool.rs), and carries the
 //!    exchange over it (exchange.rs): the request goes out (request.rs) while the reply comes in (reply.rs, chunks.rs).
 //! 7. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and writes

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::identity::{App, WechatId};
 use crate::domain::refusal::RefusalCode;
 use crate::store::Store;
-use crate::wechat::{Proofs, Prover, Unproven};
+use crate::wechat::{KeyChecks, Proofs, Prover, Unproven};
 use crate::wire::fields::{BodyFormat, Fields};
 use crate::wire::refusal::Refusal;
 
@@ -21,6 +21,8 @@ pub struct Decrypter {
     pub store: Store,
     /// What holds the data against them.
     pub prover: Prover,
+    /// What tells stale keys from data that is not the user's.
+    pub key_checks: Arc<KeyChecks>,
 }
 
 /// Why nothing is opened.
@@ -33,7 +35,7 @@ pub(super) enum Closed {
     /// No keys of such a user.
     User,
     /// The keys open nothing, or the body cannot be had.
-    Refused(RefusalCode),
+    Refused(RefusalCode, &'static str),
 }
 
 impl Closed {
@@ -56,14 +58,14 @@ impl Closed {
                 "user_unknown",
                 "this user has not logged in to this app, or too long ago",
             ),
-            Self::Refused(code) => (code.status(), code.as_str(), code.message()),
+            Self::Refused(code, message) => (code.status(), code.as_str(), message),
         }
     }
 }
 
 impl From<Refusal> for Closed {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.code)
+        Self::Refused(refusal.code, refusal.message)
     }
 }
 
@@ -87,7 +89,13 @@ impl Decrypter {
         let openid = WechatId::parse(openid).ok_or(Closed::User)?;
         let keys = self.store.keys(app.index, &openid).await;
         let keys = keys.ok_or(Closed::User)?;
-        let proven = self.prover.hold(&proofs, app, &openid, &keys)?;
+        let proven = match self.prover.hold(&proofs, app, &openid, &keys) {
+            Ok(proven) => proven,
+            Err(error) => {
+                let refusal = self.key_checks.refuse(error, app, &openid, &keys);
+                return Err(refusal.await.into());
+            }
+        };
         let members = proven
             .opened
             .map_or_else(Map::new, |data| data.members().clone());

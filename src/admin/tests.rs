@@ -2,14 +2,15 @@
 
 use super::readiness::Phase;
 use super::*;
-use crate::config::plan::SessionsPlan;
+use crate::config::plan::{SessionsPlan, WechatPlan};
 use crate::domain::clock::Clock;
 use crate::domain::session::SessionLimits;
 use crate::metrics::Labels;
 use crate::store::Store;
-use crate::wechat::Prover;
+use crate::wechat::{KeyChecks, Prover, WeChat};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -80,10 +81,25 @@ fn decrypter(metrics: &Arc<Metrics>) -> Decrypter {
         login_replay: Duration::ZERO,
     };
     let clock = Clock::start();
+    let wechat = WechatPlan {
+        base_url: "http://127.0.0.1:1".to_owned(),
+        timeout: Duration::from_secs(1),
+        deadline: Duration::from_secs(1),
+        open_data_max_age: None,
+    };
+    let wechat = WeChat::new(&wechat, clock.clone()).unwrap();
+    let key_checks = KeyChecks::new(
+        Vec::new(),
+        wechat,
+        clock.clone(),
+        Arc::clone(metrics),
+        Handle::current(),
+    );
     Decrypter {
         apps: Vec::new(),
         store: Store::memory(&plan, clock.clone(), Arc::clone(metrics)),
         prover: Prover::new(None, clock),
+        key_checks: Arc::new(key_checks),
     }
 }
 

@@ -4,6 +4,7 @@ use super::answer;
 use super::login_apps;
 use super::on_login;
 use super::open_data;
+use super::phone;
 use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::Source;
@@ -27,30 +28,44 @@ pub(super) fn plan(
     scope: &Scope<'_>,
     source: &Source<'_>,
 ) -> Option<Action> {
-    match (raw.action.take(), raw.upstream.take()) {
-        (Some(action), None) => {
+    let (action, upstream) = (raw.action.take(), raw.upstream.take());
+    let Some(action) = action else {
+        if let Some(upstream) = upstream {
+            return forward(&upstream, raw, scope, source);
+        }
+        let text = "this route does nothing; give it an `action` or an `upstream`";
+        source.missing(raw.place, text);
+        return None;
+    };
+    match (source.choose(Some(action), "action", &ACTIONS), upstream) {
+        (Some(Named::Phone), upstream) => phone::plan(upstream.as_ref(), raw, rule, scope, source),
+        (Some(Named::Own(own)), None) => {
             for method in rule.methods.iter().flat_map(|methods| &methods.value) {
                 if !matches!(method.value.as_str(), "GET" | "POST") {
                     let text = "an action takes GET and POST, and no other method";
                     source.problem(method.place, text);
                 }
             }
-            answer_here(&action, raw, scope, source)
+            answer_here(own, raw, scope, source)
         }
-        (None, Some(upstream)) => forward(&upstream, raw, scope, source),
-        (Some(_), Some(upstream)) => {
+        (Some(Named::Own(_)), Some(upstream)) => {
             let text = "a route has either an `action` or an `upstream`; remove one of them";
             source.problem(upstream.place, text);
             None
         }
-        (None, None) => {
-            let text = "this route does nothing; give it an `action` or an `upstream`";
-            source.missing(raw.place, text);
-            None
-        }
+        // What else the route may have depends on the action that was meant.
+        (None, _) => None,
     }
 }
 
+/// An action by its name.
+#[derive(Clone, Copy)]
+enum Named {
+    Own(Own),
+    Phone,
+}
+
+/// An action that wxgate answers alone.
 #[derive(Clone, Copy)]
 enum Own {
     Login,
@@ -58,8 +73,15 @@ enum Own {
     Logout,
 }
 
+const ACTIONS: [(&str, Named); 4] = [
+    ("login", Named::Own(Own::Login)),
+    ("check", Named::Own(Own::Check)),
+    ("logout", Named::Own(Own::Logout)),
+    ("phone", Named::Phone),
+];
+
 fn answer_here(
-    written: &Text,
+    own: Own,
     raw: RawDeed<'_>,
     scope: &Scope<'_>,
     source: &Source<'_>,
@@ -71,12 +93,6 @@ fn answer_here(
         );
     }
     open_data::refuse(&raw, source);
-    let all = [
-        ("login", Own::Login),
-        ("check", Own::Check),
-        ("logout", Own::Logout),
-    ];
-    let own = source.choose(Some(written.clone()), "action", &all)?;
     if !matches!(own, Own::Login) {
         on_login::refuse(&raw, source);
         login_apps::refuse(&raw, source);
@@ -130,7 +146,7 @@ fn forward(
     }))
 }
 
-fn apps(written: Option<Texts>, scope: &Scope<'_>, source: &Source<'_>) -> Apps {
+pub(super) fn apps(written: Option<Texts>, scope: &Scope<'_>, source: &Source<'_>) -> Apps {
     let Some(names) = written else {
         return Apps::Any;
     };

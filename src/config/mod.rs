@@ -15,6 +15,7 @@ mod log;
 mod login_apps;
 mod on_login;
 mod open_data;
+mod phone;
 pub mod plan;
 mod problems;
 mod raw;

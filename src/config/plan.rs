@@ -224,6 +224,8 @@ pub enum Action {
         /// `response`, if it has its own.
         response: Option<Template>,
     },
+    /// `action = "phone"`.
+    Phone(PhoneRoute),
     /// `upstream = "…"`.
     Forward(Forward),
 }
@@ -261,6 +263,29 @@ pub enum OnFailure {
     Refuse,
     /// The login goes on as if the backend had nothing to say.
     Pass,
+}
+
+/// What a route does with a phone code.
+#[derive(Debug)]
+pub struct PhoneRoute {
+    /// Whose sessions it takes.
+    pub apps: Apps,
+    /// Who is told the number.
+    pub recipient: Recipient,
+}
+
+/// Who is told a user's phone number.
+#[derive(Debug)]
+pub enum Recipient {
+    /// A backend, in the body of the request.
+    Upstream {
+        /// Its place among the upstreams.
+        upstream: usize,
+        /// The name under which the number goes on.
+        field: FieldName,
+    },
+    /// The client itself, in this answer.
+    Client(Template),
 }
 
 /// What a route with an upstream does.

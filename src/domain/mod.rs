@@ -9,6 +9,7 @@ pub mod identity;
 pub mod login_code;
 pub mod path;
 pub mod peer;
+pub mod phone_code;
 pub mod refusal;
 pub mod route;
 pub mod secret;

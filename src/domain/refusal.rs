@@ -21,6 +21,10 @@ pub enum RefusalCode {
     LoginBlocked,
     /// Too many logins, says WeChat.
     LoginRateLimited,
+    /// A request for a phone number without its code.
+    PhoneCodeMissing,
+    /// A phone code that WeChat does not know, or that cannot be one.
+    PhoneCodeInvalid,
     /// WeChat is busy, silent, or not understood.
     WechatUnavailable,
     /// WeChat rejects the operator's appid, secret or address.
@@ -53,7 +57,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::SessionMissing,
         Self::SessionInvalid,
         Self::LoginCodeMissing,
@@ -61,6 +65,8 @@ impl RefusalCode {
         Self::LoginCodeUsed,
         Self::LoginBlocked,
         Self::LoginRateLimited,
+        Self::PhoneCodeMissing,
+        Self::PhoneCodeInvalid,
         Self::WechatUnavailable,
         Self::GatewayMisconfigured,
         Self::SignatureInvalid,
@@ -88,6 +94,8 @@ impl RefusalCode {
             Self::LoginCodeUsed => "login_code_used",
             Self::LoginBlocked => "login_blocked",
             Self::LoginRateLimited => "login_rate_limited",
+            Self::PhoneCodeMissing => "phone_code_missing",
+            Self::PhoneCodeInvalid => "phone_code_invalid",
             Self::WechatUnavailable => "wechat_unavailable",
             Self::GatewayMisconfigured => "gateway_misconfigured",
             Self::SignatureInvalid => "signature_invalid",
@@ -114,6 +122,8 @@ impl RefusalCode {
             | Self::LoginCodeInvalid
             | Self::LoginCodeUsed => StatusCode::UNAUTHORIZED,
             Self::LoginCodeMissing
+            | Self::PhoneCodeMissing
+            | Self::PhoneCodeInvalid
             | Self::SignatureInvalid
             | Self::DataUndecryptable
             | Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -143,6 +153,10 @@ impl RefusalCode {
             Self::LoginCodeUsed => "this login code was used before: call wx.login() again",
             Self::LoginBlocked => "this user may not log in",
             Self::LoginRateLimited => "too many logins: wait a little, then try again",
+            Self::PhoneCodeMissing => "this needs the code that getPhoneNumber gave",
+            Self::PhoneCodeInvalid => {
+                "this phone code is not valid: ask the user for the number again"
+            }
             Self::WechatUnavailable => "WeChat does not answer: wait a little, then try again",
             Self::GatewayMisconfigured => "the gateway is not set up for this mini-program",
             Self::SignatureInvalid => "the signature does not fit the data and this login",

@@ -21,6 +21,12 @@ pub enum Placeholder {
     UserId,
     /// `{data}`: what the backend adds to the answer to a login, or null.
     Data,
+    /// `{phone_number}`: the user's number, a foreign one with its country code.
+    PhoneNumber,
+    /// `{pure_phone_number}`: the number without a country code.
+    PurePhoneNumber,
+    /// `{country_code}`: the country code alone.
+    CountryCode,
     /// `{code}`: the refusal's code.
     Code,
     /// `{message}`: the refusal's sentence.
@@ -54,6 +60,13 @@ impl Placeholder {
     ];
     /// What the answer to a logout can tell.
     pub const LOGOUT: &[Self] = &[Self::Null];
+    /// What the answer to a phone code can tell.
+    pub const PHONE: &[Self] = &[
+        Self::PhoneNumber,
+        Self::PurePhoneNumber,
+        Self::CountryCode,
+        Self::Null,
+    ];
     /// What a refusal can tell.
     pub const REFUSAL: &[Self] = &[Self::Code, Self::Message, Self::RequestId, Self::Null];
 
@@ -69,6 +82,9 @@ impl Placeholder {
             Self::UnionId => "unionid",
             Self::UserId => "user_id",
             Self::Data => "data",
+            Self::PhoneNumber => "phone_number",
+            Self::PurePhoneNumber => "pure_phone_number",
+            Self::CountryCode => "country_code",
             Self::Code => "code",
             Self::Message => "message",
             Self::RequestId => "request_id",

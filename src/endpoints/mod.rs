@@ -1,8 +1,9 @@
-//! What the gateway answers itself: login, check, logout. Knows no routes and no backends.
+//! What the gateway answers itself: login, check, logout, phone numbers. Knows no routes and no backends.
 
 pub mod check;
 pub mod login;
 pub mod logout;
+pub mod phone;
 
 use http::Method;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::domain::template::Placeholder;
 use crate::domain::token::Skey;
 use crate::wire::refusal::Refusal;
 
-/// The methods that every endpoint takes.
+/// The methods that most endpoints take.
 const METHODS: [Method; 2] = [Method::GET, Method::POST];
 
 /// Holds a request to the methods that endpoints take.
@@ -50,6 +51,9 @@ fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Tim
             .unwrap_or_default(),
         Placeholder::Data
         | Placeholder::UserInfo
+        | Placeholder::PhoneNumber
+        | Placeholder::PurePhoneNumber
+        | Placeholder::CountryCode
         | Placeholder::Code
         | Placeholder::Message
         | Placeholder::RequestId

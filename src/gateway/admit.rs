@@ -133,7 +133,8 @@ impl Gateway {
     }
 }
 
-fn missing() -> Refusal {
+/// The refusal of a request without a session.
+pub(super) fn missing() -> Refusal {
     Refusal::new(
         RefusalCode::SessionMissing,
         "no configured place holds a token",

@@ -1,5 +1,7 @@
-//! Opening encrypted data on its way to a backend: verified, decrypted, put into the body. Strip always, inject last.
+//! What the gateway opened on its way to a backend: put into the body, where nothing of the client's stands in its
+//! place. Strip always, inject last.
 
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
@@ -8,7 +10,7 @@ use super::Gateway;
 use super::admit::Admission;
 use crate::domain::field_name::FieldName;
 use crate::domain::session::Session;
-use crate::wechat::{OpenData, Proofs, Unproven};
+use crate::wechat::{OpenData, Proofs};
 use crate::wire::body::Inbound;
 use crate::wire::refusal::Refusal;
 use crate::wire::rewrite::{Cleaned, Cleaner, certain_format};
@@ -25,35 +27,63 @@ impl Gateway {
         let Some(field) = field else {
             return Ok(admission);
         };
+        let Admission { session, mut body } = admission;
+        let Some(left) = self.clean(field, head, &mut body).await? else {
+            return Ok(Admission { session, body });
+        };
+        let data = match session.as_deref() {
+            Some(session) => self.prove(&left, session).await?,
+            None => None,
+        };
+        let json = data.map(|data| data.to_json());
+        let body = fill(left, field, json.as_deref(), head);
+        Ok(Admission { session, body })
+    }
+
+    /// Takes `field` and the tokens out of a request, and leaves its body to be filled; none if it has none.
+    pub(super) async fn clean(
+        &self,
+        field: &FieldName,
+        head: &mut Parts,
+        body: &mut Inbound,
+    ) -> Result<Option<Cleaned>, Refusal> {
         let cleaner = Cleaner {
             field,
             tokens: &self.shared.plan.sessions.token,
         };
         head.uri = cleaner.target(&head.uri)?;
-        let Admission { session, body } = admission;
         if body.is_empty() {
-            return Ok(Admission { session, body });
+            return Ok(None);
         }
         let format = certain_format(&head.headers)?;
+        let body = std::mem::replace(body, Inbound::Whole(Bytes::new()));
         let body = body.read(self.shared.plan.server.idle_timeout).await?;
-        let left = cleaner.body(format, body)?;
-        let data = match session.as_deref() {
-            Some(session) => self.prove(&left, session)?,
-            None => None,
-        };
-        let body = left.write(field, data.map(|data| data.to_json()).as_deref());
-        let length = HeaderValue::from(body.len());
-        head.headers.insert(CONTENT_LENGTH, length);
-        let body = Inbound::Whole(body);
-        Ok(Admission { session, body })
+        Ok(Some(cleaner.body(format, body)?))
     }
 
-    fn prove(&self, body: &Cleaned, session: &Session) -> Result<Option<OpenData>, Unproven> {
+    async fn prove(&self, body: &Cleaned, session: &Session) -> Result<Option<OpenData>, Refusal> {
         let proofs = Proofs::of(&body.fields())?;
-        let identity = &session.identity;
+        let (app, openid) = (&session.identity.app, &session.identity.openid);
         let keys = session.keys.keys();
-        let prover = &self.shared.prover;
-        let held = prover.hold(&proofs, &identity.app, &identity.openid, &keys)?;
-        Ok(held.opened)
+        match self.shared.prover.hold(&proofs, app, openid, &keys) {
+            Ok(proven) => Ok(proven.opened),
+            Err(error) => {
+                let checks = &self.shared.key_checks;
+                Err(checks.refuse(error, app, openid, &keys).await)
+            }
+        }
     }
+}
+
+/// Writes a body with `json` in `field`, if there is any, and its length into the head.
+pub(super) fn fill(
+    left: Cleaned,
+    field: &FieldName,
+    json: Option<&str>,
+    head: &mut Parts,
+) -> Inbound {
+    let body = left.write(field, json);
+    let length = HeaderValue::from(body.len());
+    head.headers.insert(CONTENT_LENGTH, length);
+    Inbound::Whole(body)
 }

@@ -1,6 +1,19 @@
-//! How the simulator answers code2Session. Knows nothing of HTTP.
+//! How the simulator answers each of its APIs. Knows nothing of HTTP.
 
 use std::collections::VecDeque;
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// code2Session.
+    Login,
+    /// `stable_token`.
+    AccessToken,
+    /// checksession.
+    SessionKey,
+    /// getuserphonenumber.
+    PhoneNumber,
+}
 
 /// One way to answer a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

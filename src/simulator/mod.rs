@@ -1,7 +1,9 @@
 //! A WeChat of its own for the demo and the tests. Uses nothing of the gateway, so that it can contradict it.
 
+mod access_tokens;
 mod accounts;
 mod behaviour;
+mod phone_codes;
 mod seal;
 mod server;
 
@@ -15,7 +17,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot, watch};
 
-pub use self::behaviour::Behaviour;
+pub use self::behaviour::{Api, Behaviour};
 pub use self::seal::{Sealed, seal_blocks, seal_bytes};
 
 use self::accounts::Accounts;
@@ -38,9 +40,18 @@ pub struct Simulator {
 #[derive(Debug)]
 struct Stage {
     accounts: Mutex<Accounts>,
+    login: Desk,
+    access_token: Desk,
+    session_key: Desk,
+    phone_number: Desk,
+    gate: Notify,
+}
+
+/// Where the calls of one API arrive.
+#[derive(Debug)]
+struct Desk {
     script: Mutex<Script>,
     calls: watch::Sender<usize>,
-    gate: Notify,
 }
 
 impl Simulator {
@@ -156,14 +167,29 @@ impl Simulator {
         seal_bytes(&accounts.session_key_of(appid, user), plain.as_bytes())
     }
 
-    /// How all calls from now on are answered.
-    pub fn behave(&self, behaviour: Behaviour) {
-        self.stage.script().stand(behaviour);
+    /// Replaces the `session_key` of `user`, as a login does that the gateway does not see.
+    pub fn renew_key(&self, appid: &str, user: &str) {
+        self.stage.accounts().renew_key(appid, user);
     }
 
-    /// How the next `count` calls are answered, after those that were arranged before.
+    /// How all code2Session calls from now on are answered.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.behave_at(Api::Login, behaviour);
+    }
+
+    /// How the next `count` code2Session calls are answered, after those that were arranged before.
     pub fn behave_next(&self, count: usize, behaviour: Behaviour) {
-        self.stage.script().insert(count, behaviour);
+        self.behave_next_at(Api::Login, count, behaviour);
+    }
+
+    /// How all calls of one API from now on are answered.
+    pub fn behave_at(&self, api: Api, behaviour: Behaviour) {
+        self.stage.desk(api).script().stand(behaviour);
+    }
+
+    /// How the next `count` calls of one API are answered, after those that were arranged before.
+    pub fn behave_next_at(&self, api: Api, count: usize, behaviour: Behaviour) {
+        self.stage.desk(api).script().insert(count, behaviour);
     }
 
     /// Lets go the answers that [`Behaviour::Held`] holds now.
@@ -174,12 +200,23 @@ impl Simulator {
     /// The code2Session calls so far, those without an answer included.
     #[must_use]
     pub fn calls(&self) -> usize {
-        *self.stage.calls.borrow()
+        self.calls_at(Api::Login)
     }
 
-    /// Waits until `count` calls have arrived; false if they have not within half a minute.
+    /// The calls of one API so far, those without an answer included.
+    #[must_use]
+    pub fn calls_at(&self, api: Api) -> usize {
+        *self.stage.desk(api).calls.borrow()
+    }
+
+    /// Waits until `count` code2Session calls have arrived; false if they have not within half a minute.
     pub async fn arrived(&self, count: usize) -> bool {
-        let mut calls = self.stage.calls.subscribe();
+        self.arrived_at(Api::Login, count).await
+    }
+
+    /// Waits until `count` calls of one API have arrived; false if they have not within half a minute.
+    pub async fn arrived_at(&self, api: Api, count: usize) -> bool {
+        let mut calls = self.stage.desk(api).calls.subscribe();
         // The waiting is timed by this runtime: that of a test may have a clock that stands still.
         let waiting = self.runtime.spawn(async move {
             let enough = calls.wait_for(|calls| *calls >= count);
@@ -192,6 +229,12 @@ impl Simulator {
     #[must_use]
     pub fn arrived_blocking(&self, count: usize) -> bool {
         self.runtime.block_on(self.arrived(count))
+    }
+
+    /// The same as [`Simulator::arrived_at`], for a thread that runs no tasks.
+    #[must_use]
+    pub fn arrived_blocking_at(&self, api: Api, count: usize) -> bool {
+        self.runtime.block_on(self.arrived_at(api, count))
     }
 }
 
@@ -209,14 +252,34 @@ impl Stage {
     fn new() -> Self {
         Self {
             accounts: Mutex::default(),
-            script: Mutex::default(),
-            calls: watch::Sender::new(0),
+            login: Desk::new(),
+            access_token: Desk::new(),
+            session_key: Desk::new(),
+            phone_number: Desk::new(),
             gate: Notify::new(),
         }
     }
 
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn desk(&self, api: Api) -> &Desk {
+        match api {
+            Api::Login => &self.login,
+            Api::AccessToken => &self.access_token,
+            Api::SessionKey => &self.session_key,
+            Api::PhoneNumber => &self.phone_number,
+        }
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            script: Mutex::default(),
+            calls: watch::Sender::new(0),
+        }
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {

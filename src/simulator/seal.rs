@@ -5,7 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 /// Bytes in a block of AES.
 const BLOCK: usize = 16;
@@ -47,6 +49,13 @@ pub(super) fn sign(raw_data: &str, key_text: &str) -> String {
     format!("{:x}", Bytes::copy_from_slice(&digest))
 }
 
+/// The signature of nothing under a key's base64 text, as checksession asks for it.
+pub(super) fn sign_nothing(key_text: &str) -> String {
+    let hmac = Hmac::<Sha256>::new_from_slice(key_text.as_bytes());
+    let digest = hmac.map(|hmac| hmac.finalize().into_bytes().to_vec());
+    format!("{:x}", Bytes::from(digest.unwrap_or_default()))
+}
+
 /// A key as WeChat writes it.
 pub(super) fn key_text(key: &[u8; BLOCK]) -> String {
     STANDARD.encode(key)
@@ -66,6 +75,14 @@ mod tests {
         assert_eq!(
             sign(raw_data, "HyVFkGl5F5OQWJZZaNzBBg=="),
             "75e81ceda165f4ffa64f4068af58c64b8f54b88c"
+        );
+    }
+
+    #[test]
+    fn nothing_is_signed_as_openssl_signs_it() {
+        assert_eq!(
+            sign_nothing("HyVFkGl5F5OQWJZZaNzBBg=="),
+            "252b75c92698025afe925b29cca5517fdf9ee67aae072cf3225ebf3a53783058"
         );
     }
 

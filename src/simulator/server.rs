@@ -12,17 +12,17 @@ use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, Collected, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::json;
+use serde_json::{Value, json};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::accounts::{Errcode, errmsg};
-use super::{Behaviour, Sealed, Stage, seal, seal_bytes};
+use super::{Api, Behaviour, Sealed, Stage, seal, seal_bytes};
 
 /// One piece of the white space in a huge answer.
 static HUGE_PIECE: [u8; 64 * 1024] = [b' '; 64 * 1024];
@@ -54,7 +54,7 @@ async fn serve_connection(stream: TcpStream, stage: Arc<Stage>) -> io::Result<()
     let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
     let service = service_fn(move |request| {
         let (stage, socket) = (Arc::clone(&stage), Arc::clone(&socket));
-        async move { answer(&stage, &socket, &request).await }
+        async move { answer(&stage, &socket, request).await }
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     served.await.map_err(io::Error::other)
@@ -63,38 +63,75 @@ async fn serve_connection(stream: TcpStream, stage: Arc<Stage>) -> io::Result<()
 async fn answer(
     stage: &Stage,
     socket: &OwnedFd,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Answer, Reset> {
-    let query = read_query(request);
-    match (request.method(), request.uri().path()) {
-        (&Method::GET, "/sns/jscode2session") => code_to_session(stage, socket, &query).await,
+    let query = read_query(&request);
+    let (head, body) = request.into_parts();
+    // A body that breaks off is none.
+    let body = body.collect().await.map(Collected::to_bytes);
+    let asked = || serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
+    let answers = Answers { stage, socket };
+    match (&head.method, head.uri.path()) {
+        (&Method::GET, "/sns/jscode2session") => {
+            let own = || stage.accounts().exchange(&query);
+            answers.give(Api::Login, own).await
+        }
+        (&Method::POST, "/cgi-bin/stable_token") => {
+            let asked = asked();
+            let own = || stage.accounts().access_token(&asked);
+            answers.give(Api::AccessToken, own).await
+        }
+        (&Method::GET, "/wxa/checksession") => {
+            let own = || stage.accounts().check_key(&query);
+            answers.give(Api::SessionKey, own).await
+        }
+        (&Method::POST, "/wxa/business/getuserphonenumber") => {
+            let asked = asked();
+            let own = || stage.accounts().phone_number(&query, &asked);
+            answers.give(Api::PhoneNumber, own).await
+        }
         (&Method::POST, "/simulator/code") => Ok(issue_code(stage, &query)),
         (&Method::POST, "/simulator/user-info") => Ok(user_info(stage, &query)),
+        (&Method::POST, "/simulator/phone-code") => Ok(issue_phone_code(stage, &query)),
         _ => Ok(plain(StatusCode::NOT_FOUND, "there is no such API")),
     }
 }
 
-async fn code_to_session(stage: &Stage, socket: &OwnedFd, query: &Query) -> Result<Answer, Reset> {
-    // Whoever saw this call arrive may release it: so it waits at the gate before it counts as arrived.
-    let released = stage.gate.notified();
-    match stage.arrive() {
-        Behaviour::Normal => Ok(text(exchange(stage, query))),
-        Behaviour::Busy => Ok(text(failure(-1))),
-        Behaviour::RateLimited => Ok(text(failure(45011))),
-        Behaviour::Errcode(errcode) => Ok(text(failure(errcode))),
-        Behaviour::Held => {
-            released.await;
-            Ok(text(exchange(stage, query)))
+/// The answers to calls of one connection.
+struct Answers<'a> {
+    stage: &'a Stage,
+    socket: &'a OwnedFd,
+}
+
+impl Answers<'_> {
+    /// Gives the API's `own` answer, or what was arranged instead.
+    async fn give(
+        &self,
+        api: Api,
+        own: impl Fn() -> Result<Value, Errcode>,
+    ) -> Result<Answer, Reset> {
+        let own = || own().map_or_else(failure, |answer| answer.to_string());
+        // Whoever saw this call arrive may release it: so it waits at the gate before it counts as arrived.
+        let released = self.stage.gate.notified();
+        match self.stage.desk(api).arrive() {
+            Behaviour::Normal => Ok(text(own())),
+            Behaviour::Busy => Ok(text(failure(-1))),
+            Behaviour::RateLimited => Ok(text(failure(45011))),
+            Behaviour::Errcode(errcode) => Ok(text(failure(errcode))),
+            Behaviour::Held => {
+                released.await;
+                Ok(text(own()))
+            }
+            Behaviour::Hang => std::future::pending().await,
+            Behaviour::Reset => Err(reset(self.socket)),
+            Behaviour::Html => Ok(html()),
+            Behaviour::HalfJson => Ok(text(half(own()))),
+            Behaviour::Nothing => Ok(text(String::new())),
+            Behaviour::Huge => Ok(huge(own())),
+            Behaviour::Status(status) => Ok(bare(status)),
+            Behaviour::Redirect(location) => Ok(redirect(&location)),
+            Behaviour::Body(body) => Ok(text(body)),
         }
-        Behaviour::Hang => std::future::pending().await,
-        Behaviour::Reset => Err(reset(socket)),
-        Behaviour::Html => Ok(html()),
-        Behaviour::HalfJson => Ok(text(half(exchange(stage, query)))),
-        Behaviour::Nothing => Ok(text(String::new())),
-        Behaviour::Huge => Ok(huge(exchange(stage, query))),
-        Behaviour::Status(status) => Ok(bare(status)),
-        Behaviour::Redirect(location) => Ok(redirect(&location)),
-        Behaviour::Body(body) => Ok(text(body)),
     }
 }
 
@@ -124,10 +161,13 @@ fn user_info(stage: &Stage, query: &Query) -> Answer {
     text(given.to_string())
 }
 
-fn exchange(stage: &Stage, query: &Query) -> String {
-    match stage.accounts().exchange(query) {
-        Ok(answer) => answer.to_string(),
-        Err(errcode) => failure(errcode),
+fn issue_phone_code(stage: &Stage, query: &Query) -> Answer {
+    match query.get("number").filter(|number| !number.is_empty()) {
+        Some(number) => plain(StatusCode::OK, stage.accounts().phone_codes.issue(number)),
+        None => plain(
+            StatusCode::BAD_REQUEST,
+            "for which number? ?number=NUMBER is missing",
+        ),
     }
 }
 

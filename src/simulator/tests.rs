@@ -1,5 +1,7 @@
 //! The simulator, driven over loopback.
 
+mod apis;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -16,8 +18,21 @@ fn simulator() -> Simulator {
 
 /// Speaks HTTP by hand, since nothing of ours is to stand between; gives head and body.
 fn ask(simulator: &Simulator, method: &str, target: &str) -> io::Result<(String, String)> {
+    ask_with(simulator, method, target, "")
+}
+
+/// The same with a body.
+fn ask_with(
+    simulator: &Simulator,
+    method: &str,
+    target: &str,
+    body: &str,
+) -> io::Result<(String, String)> {
     let mut stream = TcpStream::connect(simulator.address)?;
-    let head = format!("{method} {target} HTTP/1.1\r\nHost: sim\r\nConnection: close\r\n\r\n");
+    let length = body.len();
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: sim\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(head.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use cbc::Decryptor;
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::domain::clock::Timestamp;
@@ -38,6 +40,18 @@ pub fn verify_signature(raw_data: &str, key: &SessionKey, signature: &str) -> bo
     let expected = format!("{:x}", Bytes::copy_from_slice(&digest));
     let given = signature.to_ascii_lowercase();
     expected.as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+/// What proves to WeChat that one has the key: the hex HMAC-SHA256 of nothing under the key's base64 text.
+#[must_use]
+pub(super) fn sign_nothing(key: &SessionKey) -> String {
+    // Any length of key will do for an HMAC, so the empty text is never what comes of one that does not.
+    let hmac = Hmac::<Sha256>::new_from_slice(key.reveal().as_bytes());
+    let digest = hmac.map(|hmac| hmac.finalize().into_bytes());
+    digest.map_or_else(
+        |_| String::new(),
+        |digest| format!("{:x}", Bytes::copy_from_slice(&digest)),
+    )
 }
 
 /// Opens `encryptedData` that was made for the app `appid`.

@@ -1,4 +1,4 @@
-//! Why a code became no user. Knows nothing of what a client is told about it.
+//! Why a call to WeChat gave nothing. Knows nothing of what a client is told about it.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ pub const OK: &str = "ok";
 /// The longest message of WeChat's that is passed on, in characters.
 const MAX_ERRMSG_LEN: usize = 200;
 
-/// A login that WeChat refused, or did not decide.
+/// What was asked for and WeChat refused, or did not decide.
 #[derive(Debug, thiserror::Error)]
 pub enum WeChatError {
     /// 40029: a code that WeChat does not know, or no longer.
-    #[error("WeChat does not know this login code")]
+    #[error("WeChat does not know this code")]
     CodeInvalid,
     /// 40163: a code that was exchanged before.
-    #[error("this login code was used before")]
+    #[error("this code was used before")]
     CodeUsed,
     /// 40226: a user whom WeChat considers a risk.
     #[error("WeChat blocks this user")]
     Blocked,
-    /// 45011: too many logins within a minute.
-    #[error("WeChat takes no more logins for now")]
+    /// 45011, 45009: too many calls within a minute or a day.
+    #[error("WeChat takes no more of these calls for now")]
     RateLimited,
-    /// 40013, 40125, 40164, 41002, 41004: the operator has to set something right.
+    /// 40013, 40125, 40164, 41002, 41004, and 40001 or 48001 in some calls: the operator has to set something right.
     #[error("WeChat rejects this app: {errcode} {errmsg}; {}", errcode::remedy(*.errcode))]
     Misconfigured {
         /// The number.
@@ -65,7 +65,15 @@ pub enum Unavailable {
     /// JSON, but not of the documented kind.
     #[error("WeChat's answer is no JSON object")]
     NotAnObject,
-    /// An errcode that is not documented for code2Session.
+    /// 40001, 40014, 42001: an access token that WeChat does not take, or no longer.
+    #[error("WeChat does not take the access token: {errcode} {errmsg}")]
+    TokenRejected {
+        /// The number.
+        errcode: i64,
+        /// What WeChat says to it.
+        errmsg: Errmsg,
+    },
+    /// An errcode that is not documented for the call.
     #[error("WeChat answered with the unknown errcode {errcode}: {errmsg}")]
     UnknownErrcode {
         /// The number.
@@ -92,6 +100,11 @@ impl WeChatError {
         }
     }
 
+    /// Whether the call was made with an access token that is no longer good.
+    pub(super) const fn is_of_token(&self) -> bool {
+        matches!(self, Self::Unavailable(Unavailable::TokenRejected { .. }))
+    }
+
     /// Whether the code is certainly as good as before.
     pub(super) const fn spares_the_code(&self) -> bool {
         match self {
@@ -115,6 +128,7 @@ impl Unavailable {
             Self::Status(_) => "status",
             Self::TooLarge => "too_large",
             Self::NotJson(_) | Self::NotAnObject => "not_json",
+            Self::TokenRejected { .. } => "token_rejected",
             Self::UnknownErrcode { .. } => "unknown_errcode",
             Self::BadField(_) => "bad_field",
         }
@@ -129,6 +143,7 @@ impl Unavailable {
             | Self::TooLarge
             | Self::NotJson(_)
             | Self::NotAnObject
+            | Self::TokenRejected { .. }
             | Self::UnknownErrcode { .. }
             | Self::BadField(_) => false,
         }

@@ -2,24 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url};
-
+use super::client::WeChat;
 use super::error::WeChatError;
-use super::transport::WeChatSetupError;
-use super::{reply, retry, transport};
-use crate::config::plan::{AppPlan, WechatPlan};
+use super::{reply, retry};
+use crate::config::plan::AppPlan;
 use crate::domain::identity::WechatId;
 use crate::domain::login_code::LoginCode;
 use crate::domain::session::SessionKey;
-
-/// WeChat's API. Clones share their connections.
-#[derive(Clone, Debug)]
-pub struct WeChat {
-    client: Client,
-    endpoint: Url,
-    timeout: Duration,
-    deadline: Duration,
-}
 
 /// Who logged in.
 #[derive(Debug)]
@@ -33,22 +22,6 @@ pub struct Exchange {
 }
 
 impl WeChat {
-    /// Prepares calls; none is made yet.
-    ///
-    /// # Errors
-    ///
-    /// The base URL is none, or the machine has no CA certificates and the base URL needs them.
-    pub fn new(plan: &WechatPlan) -> Result<Self, WeChatSetupError> {
-        let endpoint = transport::endpoint(plan, "/sns/jscode2session")?;
-        let roots = transport::roots(&endpoint)?;
-        Ok(Self {
-            client: transport::client(plan, &endpoint, roots)?,
-            endpoint,
-            timeout: plan.timeout,
-            deadline: plan.deadline,
-        })
-    }
-
     /// Exchanges a code for the user who got it.
     ///
     /// A call is repeated only where the code is certainly still good; `on_call` gets the outcome and the duration of
@@ -63,24 +36,24 @@ impl WeChat {
         code: &LoginCode,
         on_call: impl Fn(&'static str, Duration),
     ) -> Result<Exchange, WeChatError> {
-        let call = |time_left| self.call(app, code, time_left);
+        let call = |time_left| self.log_in(app, code, time_left);
         retry::persist(self.deadline, call, on_call).await
     }
 
-    async fn call(
+    async fn log_in(
         &self,
         app: &AppPlan,
         code: &LoginCode,
         time_left: Duration,
     ) -> Result<Exchange, WeChatError> {
         let (secret, code) = (app.secret.reveal(), code.reveal());
-        let mut url = self.endpoint.clone();
+        let mut url = self.endpoints.login.clone();
         url.query_pairs_mut()
             .append_pair("appid", app.app.appid.as_str())
             .append_pair("secret", secret)
             .append_pair("js_code", code)
             .append_pair("grant_type", "authorization_code");
-        let body = transport::get(&self.client, url, self.timeout.min(time_left)).await?;
+        let body = self.get(url, time_left).await?;
         reply::read(&body, &[secret, code])
     }
 }

@@ -52,23 +52,21 @@ pub enum Unproven {
     /// `signature` does not fit.
     #[error("{0}")]
     Signature(&'static str),
+    /// One of `encryptedData` and `iv` came without the other.
+    #[error("encryptedData and iv came one without the other")]
+    Half,
     /// `encryptedData` does not open.
-    #[error("{0}")]
-    Data(&'static str),
-}
-
-impl Unproven {
-    const HALF: Self = Self::Data("encryptedData and iv came one without the other");
-    const CLOSED: Self = Self::Data("encryptedData does not open for this user");
+    #[error("encryptedData does not open for this user")]
+    Closed,
 }
 
 impl From<Unproven> for Refusal {
     fn from(error: Unproven) -> Self {
-        let (code, reason) = match error {
-            Unproven::Signature(reason) => (RefusalCode::SignatureInvalid, reason),
-            Unproven::Data(reason) => (RefusalCode::DataUndecryptable, reason),
+        let code = match error {
+            Unproven::Signature(_) => RefusalCode::SignatureInvalid,
+            Unproven::Half | Unproven::Closed => RefusalCode::DataUndecryptable,
         };
-        Self::new(code, reason)
+        Self::because(code, &error)
     }
 }
 
@@ -96,7 +94,7 @@ impl Proofs {
                 iv: iv.to_owned(),
             }),
             (None, None) => None,
-            _ => return Err(Unproven::HALF),
+            _ => return Err(Unproven::Half),
         };
         Ok(Self { signed, sealed })
     }
@@ -169,7 +167,7 @@ impl Prover {
     ) -> Result<OpenData, Unproven> {
         let mut readable = in_turn(keys).filter_map(|key| sealed.open(key, app).ok());
         let data = readable.find(|data| self.is_in_time(data) && is_of(data, openid));
-        data.ok_or(Unproven::CLOSED)
+        data.ok_or(Unproven::Closed)
     }
 
     fn is_in_time(&self, data: &OpenData) -> bool {
@@ -283,7 +281,7 @@ mod tests {
         match held(prover, sealed(key, &plain)) {
             Ok(held) => held.opened.is_some(),
             Err(error) => {
-                assert_eq!(error, Unproven::CLOSED);
+                assert_eq!(error, Unproven::Closed);
                 false
             }
         }

@@ -1,10 +1,11 @@
 //! What a reply of code2Session says. Knows nothing of how it is fetched.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::errcode;
-use super::error::{Errmsg, Unavailable, WeChatError};
+use super::error::{Unavailable, WeChatError};
 use super::exchange::Exchange;
+use super::object::Object;
 use crate::domain::identity::WechatId;
 use crate::domain::session::SessionKey;
 
@@ -13,35 +14,16 @@ const MAX_KEY_LEN: usize = 128;
 
 /// Reads the body of a reply; `secrets` are what no error may repeat.
 pub(super) fn read(body: &[u8], secrets: &[&str]) -> Result<Exchange, WeChatError> {
-    let reply = read_object(body)?;
+    let reply = Object::read(body)?;
     // A success may carry an errcode too, so what counts is whether the user is there.
-    let has_user = text(&reply, "openid").is_some() && text(&reply, "session_key").is_some();
-    match errcode_of(&reply) {
-        Some(errcode) if !has_user => {
-            let errmsg = text(&reply, "errmsg").unwrap_or_default();
-            Err(errcode::meaning(errcode, Errmsg::new(errmsg, secrets)))
-        }
+    let has_user = reply.text("openid").is_some() && reply.text("session_key").is_some();
+    match reply.failure() {
+        Some(errcode) if !has_user => Err(errcode::of_login(errcode, reply.errmsg(secrets))),
         Some(_) | None => Ok(read_success(&reply)?),
     }
 }
 
-fn read_object(body: &[u8]) -> Result<Map<String, Value>, Unavailable> {
-    match serde_json::from_slice(body).map_err(Unavailable::NotJson)? {
-        Value::Object(members) => Ok(members),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(Unavailable::NotAnObject)
-        }
-    }
-}
-
-fn errcode_of(reply: &Map<String, Value>) -> Option<i64> {
-    reply
-        .get("errcode")
-        .and_then(Value::as_i64)
-        .filter(|errcode| *errcode != 0)
-}
-
-fn read_success(reply: &Map<String, Value>) -> Result<Exchange, Unavailable> {
+fn read_success(reply: &Object) -> Result<Exchange, Unavailable> {
     Ok(Exchange {
         openid: read_id(reply, "openid")?.ok_or(Unavailable::BadField("openid"))?,
         unionid: read_id(reply, "unionid")?,
@@ -49,10 +31,7 @@ fn read_success(reply: &Map<String, Value>) -> Result<Exchange, Unavailable> {
     })
 }
 
-fn read_id(
-    reply: &Map<String, Value>,
-    field: &'static str,
-) -> Result<Option<WechatId>, Unavailable> {
+fn read_id(reply: &Object, field: &'static str) -> Result<Option<WechatId>, Unavailable> {
     let bad = Unavailable::BadField(field);
     match reply.get(field) {
         None | Some(Value::Null) => Ok(None),
@@ -62,20 +41,13 @@ fn read_id(
     }
 }
 
-fn read_session_key(reply: &Map<String, Value>) -> Result<SessionKey, Unavailable> {
+fn read_session_key(reply: &Object) -> Result<SessionKey, Unavailable> {
     let is_key = |key: &&str| key.len() <= MAX_KEY_LEN && key.bytes().all(|b| b.is_ascii_graphic());
-    text(reply, "session_key")
+    reply
+        .text("session_key")
         .filter(is_key)
         .map(SessionKey::new)
         .ok_or(Unavailable::BadField("session_key"))
-}
-
-/// A field that holds text, and not the empty one.
-fn text<'a>(reply: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
-    reply
-        .get(field)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

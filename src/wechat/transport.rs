@@ -5,10 +5,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, RequestBuilder, Url};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
 
 use super::error::Unavailable;
 use crate::config::plan::WechatPlan;
@@ -87,12 +89,25 @@ pub(super) async fn get(
     url: Url,
     timeout: Duration,
 ) -> Result<Vec<u8>, Unavailable> {
-    let mut reply = client
-        .get(url)
-        .timeout(timeout)
-        .send()
-        .await
-        .map_err(failure)?;
+    fetch(client.get(url), timeout).await
+}
+
+/// Sends `json` to `url` and fetches the body of the answer, all within `timeout`.
+pub(super) async fn post(
+    client: &Client,
+    url: Url,
+    json: &Value,
+    timeout: Duration,
+) -> Result<Vec<u8>, Unavailable> {
+    let request = client
+        .post(url)
+        .header(CONTENT_TYPE, "application/json")
+        .body(json.to_string());
+    fetch(request, timeout).await
+}
+
+async fn fetch(request: RequestBuilder, timeout: Duration) -> Result<Vec<u8>, Unavailable> {
+    let mut reply = request.timeout(timeout).send().await.map_err(failure)?;
     if !reply.status().is_success() {
         return Err(Unavailable::Status(reply.status().as_u16()));
     }
@@ -114,7 +129,7 @@ fn tls(roots: RootCertStore) -> Result<ClientConfig, WeChatSetupError> {
 }
 
 fn failure(error: reqwest::Error) -> Unavailable {
-    // The URL holds the secret and the code.
+    // The URL holds the secret and the code, or an access token.
     let error = error.without_url();
     if error.is_connect() {
         Unavailable::Connect(error)

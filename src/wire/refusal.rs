@@ -21,6 +21,8 @@ use crate::domain::template::{Placeholder, Template};
 pub struct Refusal {
     /// The code of the table.
     pub code: RefusalCode,
+    /// What the client is told: the sentence of the code, or one that says more.
+    pub message: &'static str,
     /// What the log says, without anything secret.
     pub reason: Cow<'static, str>,
     /// After what time another try makes sense.
@@ -35,6 +37,7 @@ impl Refusal {
     pub fn new(code: RefusalCode, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
+            message: code.message(),
             reason: reason.into(),
             retry_after: None,
             allow: Vec::new(),
@@ -63,6 +66,12 @@ impl Refusal {
         }
     }
 
+    /// The same refusal, with another sentence for the client.
+    #[must_use]
+    pub fn telling(self, message: &'static str) -> Self {
+        Self { message, ..self }
+    }
+
     /// The same refusal, with a time after which another try makes sense.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
@@ -84,7 +93,7 @@ impl Refusal {
             Some(template) => template.fill(|place| self.value_of(place, request_id)),
             None => json!({
                 "error": self.code.as_str(),
-                "message": self.code.message(),
+                "message": self.message,
                 "request_id": request_id.as_str(),
             }),
         };
@@ -106,7 +115,7 @@ impl Refusal {
     fn value_of(&self, place: Placeholder, request_id: &RequestId) -> Value {
         match place {
             Placeholder::Code => self.code.as_str().into(),
-            Placeholder::Message => self.code.message().into(),
+            Placeholder::Message => self.message.into(),
             Placeholder::RequestId => request_id.as_str().into(),
             Placeholder::Skey
             | Placeholder::SessionId
@@ -116,6 +125,9 @@ impl Refusal {
             | Placeholder::UnionId
             | Placeholder::UserId
             | Placeholder::Data
+            | Placeholder::PhoneNumber
+            | Placeholder::PurePhoneNumber
+            | Placeholder::CountryCode
             | Placeholder::Null => Value::Null,
         }
     }
@@ -222,6 +234,19 @@ mod tests {
             body(&answer),
             json!({"errno": 401, "errmsg": errmsg, "data": null})
         );
+    }
+
+    #[test]
+    fn a_refusal_that_says_more_than_its_code_says_it_in_every_shape() {
+        let id = RequestId::generate();
+        let refusal = Refusal::new(RefusalCode::DataUndecryptable, "x").telling("fetch it again");
+        assert_eq!(
+            body(&refusal.answer(None, None, &id))["message"],
+            "fetch it again"
+        );
+        let template = Template::parse(&json!("<{message}>"), Placeholder::REFUSAL).unwrap();
+        let shaped = refusal.answer(None, Some(&template), &id);
+        assert_eq!(body(&shaped), json!("<fetch it again>"));
     }
 
     #[test]

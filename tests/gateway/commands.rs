@@ -26,6 +26,17 @@ app = "shop"
 path = "/profile"
 upstream = "php"
 open_data = "decrypt"
+
+[[routes]]
+path = "/phone"
+action = "phone"
+upstream = "php"
+app = "shop"
+
+[[routes]]
+path = "/my-number"
+action = "phone"
+response = { number = "{phone_number}" }
 "#;
 
 #[test]
@@ -193,6 +204,40 @@ action = "login"
 app = ["shop", "game"]
 app_from = ["header:X-App", "referer"]
 "#;
+
+#[test]
+fn explain_tells_where_a_phone_number_goes() {
+    let told = explained(&["explain", "POST", "/phone?a=b&openData=forged"]);
+    let (rule, request) = told.split_once("forwarded ").unwrap();
+    assert_eq!(rule, PHONE);
+    assert!(request.starts_with("POST /phone?a=b HTTP/1.1\n"), "{told}");
+    assert!(
+        request.contains("x-openid: OPENID-OF-THE-SESSION"),
+        "{told}"
+    );
+    assert_eq!(explained(&["explain", "POST", "/my-number"]), MY_NUMBER);
+    assert_eq!(
+        explained(&["explain", "GET", "/phone"]),
+        "refused   405 method_not_allowed: the route does not take this method\n"
+    );
+}
+
+const PHONE: &str = "\
+route     /phone
+action    phone number for the code in the body
+guard     required: without a session the request is refused
+sessions  of shop
+number    goes on in openData
+upstream  php (127.0.0.1:9000)
+";
+
+const MY_NUMBER: &str = "\
+route     /my-number
+action    phone number for the code in the body
+guard     required: without a session the request is refused
+sessions  of every app
+number    goes to the client, in the response
+";
 
 #[test]
 fn explain_tells_why_a_request_is_refused() {

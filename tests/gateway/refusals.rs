@@ -187,6 +187,14 @@ fn a_connection_goes_on_after_a_refused_request_with_a_short_body() {
     assert_eq!(world.backend.only_seen().target, "/open/x");
 }
 
+/// A route for phone codes.
+const PHONE: &str = r#"
+[[routes]]
+path = "/phone"
+action = "phone"
+upstream = "php"
+"#;
+
 /// A world in which everything can go wrong.
 struct Stage {
     world: World,
@@ -217,7 +225,7 @@ impl Stage {
         ];
         let upstreams = upstreams.map(open_route);
         // A base without a route for everything.
-        let base = BASE.replace("path = \"/*\"", "path = \"/mine\"");
+        let base = BASE.replace("path = \"/*\"", "path = \"/mine\"") + PHONE;
         Self {
             world: World::of(&(base + &upstreams.concat())),
             _nowhere: nowhere,
@@ -234,6 +242,10 @@ impl Stage {
             world.wechat.behave_next(1, behaviour);
             world.login("alice")
         };
+        let phone = |fields: &[(&str, &str)]| {
+            let ask = Ask::post("/phone").skey(&world.skey_of("alice"));
+            world.ask(&ask.form(fields))
+        };
         match code {
             RefusalCode::SessionMissing => (401, get("/mine")),
             RefusalCode::SessionInvalid => (401, world.get_as("x", "/mine")),
@@ -242,6 +254,8 @@ impl Stage {
             RefusalCode::LoginCodeUsed => (401, troubled(Behaviour::Errcode(40163))),
             RefusalCode::LoginBlocked => (403, troubled(Behaviour::Errcode(40226))),
             RefusalCode::LoginRateLimited => (429, troubled(Behaviour::RateLimited)),
+            RefusalCode::PhoneCodeMissing => (400, phone(&[])),
+            RefusalCode::PhoneCodeInvalid => (400, phone(&[("code", "unheard-of")])),
             RefusalCode::WechatUnavailable => (503, troubled(Behaviour::Status(500))),
             RefusalCode::GatewayMisconfigured => (502, troubled(Behaviour::Errcode(40125))),
             RefusalCode::SignatureInvalid => (400, get("/wx/login?code=C&signature=s")),

@@ -27,7 +27,7 @@ fn a_route_has_a_path_and_one_thing_to_do() {
         ),
         (
             "path = \"/\"\naction = \"chek\"",
-            "5:10: `chek` is no action; did you mean `check`? There are `login`, `check` and `logout`",
+            "5:10: `chek` is no action; did you mean `check`? There are `login`, `check`, `logout` and `phone`",
         ),
         (
             "path = \"/\"\naction = \"login\"\nauth = \"none\"",
@@ -107,6 +107,61 @@ fn open_data_is_opened_for_an_upstream_with_a_session() {
         (
             "path = \"/\"\naction = \"check\"\nopen_data_field = \"d\"",
             "6:19: `open_data_field` is for what an upstream gets; remove it, or name an `upstream`",
+        ),
+    ]);
+}
+
+#[test]
+fn a_phone_number_goes_to_an_upstream_or_to_the_client() {
+    let phone = |keys: &str| format!("path = \"/\"\naction = \"phone\"\n{keys}");
+    check_routes(&[
+        (
+            &phone(""),
+            "3:1: nobody is told the phone number; name an `upstream` that gets it, or a `response` that \
+            tells it to the client",
+        ),
+        (
+            &phone("upstream = \"php\"\nresponse = {}"),
+            "7:12: a phone number goes to an `upstream`, which answers for itself, or in a `response` to \
+            the client; remove one of them",
+        ),
+        (
+            &phone("upstream = \"pph\""),
+            "6:12: `pph` is no upstream; did you mean `php`? There is only `php`",
+        ),
+        (
+            &phone("response = [\"{skey}\"]"),
+            "6:13: {skey} is not filled in here; there are {phone_number} {pure_phone_number} \
+            {country_code} {null}",
+        ),
+        (
+            &phone("upstream = \"php\"\nauth = \"optional\""),
+            "7:8: a phone number needs the session of its user; leave `auth` at \"required\"",
+        ),
+        (
+            &phone("upstream = \"php\"\nmethods = [\"GET\", \"POST\"]"),
+            "7:12: the action `phone` takes POST, and no other method",
+        ),
+        (
+            &phone("upstream = \"php\"\nopen_data = \"decrypt\""),
+            "7:13: `open_data` opens encryptedData, and the action `phone` takes a code; remove it, or \
+            give it a route of its own",
+        ),
+        (
+            &phone("upstream = \"php\"\nopen_data_field = \"Code\""),
+            "7:19: `Code` is what the client sends; choose another name, such as \"openData\"",
+        ),
+        (
+            &phone("response = {}\nopen_data_field = \"d\""),
+            "7:19: `open_data_field` is for what an upstream gets; remove it, or name an `upstream`",
+        ),
+        (
+            &phone("upstream = \"php\"\napp = \"shp\""),
+            "7:7: `shp` is no app; did you mean `shop`? There is only `shop`",
+        ),
+        (
+            "path = \"/\"\naction = \"phne\"\nupstream = \"php\"\nauth = \"required\"",
+            "5:10: `phne` is no action; did you mean `phone`? There are `login`, `check`, `logout` and `phone`",
         ),
     ]);
 }

@@ -72,6 +72,18 @@ fn no_other_signature_key_or_data_fits() {
 }
 
 #[test]
+fn nothing_is_signed_with_the_text_of_the_key_as_openssl_signs_it() {
+    let key = SessionKey::new("HyVFkGl5F5OQWJZZaNzBBg==");
+    assert_eq!(
+        sign_nothing(&key),
+        "252b75c92698025afe925b29cca5517fdf9ee67aae072cf3225ebf3a53783058"
+    );
+    for text in ["", "k", &"k".repeat(200)] {
+        assert_eq!(sign_nothing(&SessionKey::new(text)).len(), 64);
+    }
+}
+
+#[test]
 fn the_official_data_opens() {
     let data = decrypt(ENCRYPTED_DATA, IV, &SessionKey::new(KEY), APPID).unwrap();
     assert_eq!(data.members()["nickName"], "Band");

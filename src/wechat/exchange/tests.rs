@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::*;
+use crate::config::plan::WechatPlan;
+use crate::domain::clock::Clock;
 use crate::domain::identity::App;
 use crate::domain::secret::Secret;
 use crate::simulator::{Behaviour, Simulator};
@@ -37,7 +39,7 @@ impl Harness {
         let simulator = simulator(TcpListener::bind("127.0.0.1:0").unwrap());
         let mut plan = plan(simulator.base_url());
         alter(&mut plan);
-        let wechat = WeChat::new(&plan).unwrap();
+        let wechat = WeChat::new(&plan, Clock::start()).unwrap();
         Self { simulator, wechat }
     }
 
@@ -137,21 +139,21 @@ async fn no_code_changes_the_meaning_of_the_query() {
     let harness = Harness::start();
     let good = harness.simulator.issue_code("alice");
     let login = harness.log_in_with(&format!("x&js_code={good}")).await;
-    assert_eq!(login.error(), "WeChat does not know this login code");
+    assert_eq!(login.error(), "WeChat does not know this code");
     assert_eq!(harness.log_in_with(&good).await.outcomes, [OK]);
 }
 
 #[tokio::test]
 async fn every_errcode_has_its_error_and_is_asked_once() {
     for (errcode, outcome, error) in [
-        (
-            40029,
-            "code_invalid",
-            "WeChat does not know this login code",
-        ),
-        (40163, "code_used", "this login code was used before"),
+        (40029, "code_invalid", "WeChat does not know this code"),
+        (40163, "code_used", "this code was used before"),
         (40226, "blocked", "WeChat blocks this user"),
-        (45011, "rate_limited", "WeChat takes no more logins for now"),
+        (
+            45011,
+            "rate_limited",
+            "WeChat takes no more of these calls for now",
+        ),
         (
             40013,
             "misconfigured",
@@ -237,7 +239,7 @@ async fn a_refused_connection_is_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let wechat = WeChat::new(&plan(format!("http://{address}"))).unwrap();
+    let wechat = WeChat::new(&plan(format!("http://{address}")), Clock::start()).unwrap();
     let late = Mutex::new(None);
     let outcomes = Mutex::new(Vec::new());
     // WeChat comes up once the first call has failed.

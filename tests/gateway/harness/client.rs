@@ -36,6 +36,12 @@ impl Ask {
         Self::new("POST", target)
     }
 
+    /// The same request of another target.
+    pub fn to(self, target: &str) -> Self {
+        let target = target.to_owned();
+        Self { target, ..self }
+    }
+
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self

@@ -1,0 +1,177 @@
+//! A phone code → WeChat → the user's number. Knows no routes, and not who is told the number.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use crate::config::plan::AppPlan;
+use crate::domain::identity::App;
+use crate::domain::phone_code::PhoneCode;
+use crate::domain::refusal::RefusalCode;
+use crate::domain::template::{Placeholder, Template};
+use crate::metrics::Metrics;
+use crate::wechat::{PhoneNumber, WeChat, WeChatError};
+use crate::wire::fields::Fields;
+use crate::wire::refusal::{Refusal, json_answer, with_causes};
+
+/// How many codes wait for WeChat at a time; those beyond are told to come again.
+const MOST_AT_A_TIME: usize = 1024;
+/// When a client may come again whom WeChat did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// When a client may come again whom WeChat found to come too often: its limit is counted by the minute.
+const RATE_LIMIT: Duration = Duration::from_mins(1);
+
+/// All that phone numbers need, shared by the workers. What waits for WeChat runs on the control runtime.
+pub struct Phones {
+    apps: Vec<AppPlan>,
+    wechat: WeChat,
+    metrics: Arc<Metrics>,
+    places: Semaphore,
+    control: Handle,
+}
+
+/// Holds a request to the one method that carries a phone code.
+///
+/// # Errors
+///
+/// `method_not_allowed`.
+pub fn check_method(method: &Method) -> Result<(), Refusal> {
+    if *method == Method::POST {
+        return Ok(());
+    }
+    Err(Refusal::method_not_allowed(vec![Method::POST]))
+}
+
+/// Takes the code out of a body's fields.
+///
+/// # Errors
+///
+/// `phone_code_missing`, `phone_code_invalid` for what no code can look like.
+pub fn read_code(fields: &Fields<'_>) -> Result<PhoneCode, Refusal> {
+    let code = fields.get("code").ok_or_else(no_code)?;
+    PhoneCode::parse(code).ok_or_else(|| {
+        let reason = "the code is not 1 to 512 visible ASCII characters";
+        Refusal::new(RefusalCode::PhoneCodeInvalid, reason)
+    })
+}
+
+/// The refusal of a request without a code.
+#[must_use]
+pub fn no_code() -> Refusal {
+    Refusal::new(RefusalCode::PhoneCodeMissing, "no code came in the body")
+}
+
+/// The answer that tells the client itself what the route's `response` says of the number.
+#[must_use]
+pub fn answer(number: &PhoneNumber, response: &Template) -> Response<Bytes> {
+    let value_of = |place| match place {
+        Placeholder::PhoneNumber => number.number().into(),
+        Placeholder::PurePhoneNumber => number.pure_number().into(),
+        Placeholder::CountryCode => number.country_code().into(),
+        Placeholder::Skey
+        | Placeholder::SessionId
+        | Placeholder::UserInfo
+        | Placeholder::UserId
+        | Placeholder::Data
+        | Placeholder::ExpiresIn
+        | Placeholder::OpenId
+        | Placeholder::UnionId
+        | Placeholder::Code
+        | Placeholder::Message
+        | Placeholder::RequestId
+        | Placeholder::Null => Value::Null,
+    };
+    json_answer(StatusCode::OK, &response.fill(value_of))
+}
+
+impl Phones {
+    /// Numbers of users of `apps`.
+    #[must_use]
+    pub fn new(apps: Vec<AppPlan>, wechat: WeChat, metrics: Arc<Metrics>, control: Handle) -> Self {
+        Self {
+            apps,
+            wechat,
+            metrics,
+            places: Semaphore::new(MOST_AT_A_TIME),
+            control,
+        }
+    }
+
+    /// The number for which a user of `app` got `code`.
+    ///
+    /// # Errors
+    ///
+    /// WeChat refuses or does not answer, or too many codes are under way.
+    pub async fn number(
+        self: &Arc<Self>,
+        app: &App,
+        code: PhoneCode,
+    ) -> Result<PhoneNumber, Refusal> {
+        let (this, app) = (Arc::clone(self), app.index);
+        let exchange = async move { this.exchange(app, &code).await };
+        let exchanged = self.control.spawn(exchange).await;
+        exchanged.unwrap_or_else(|error| {
+            let reason = format!("the exchange of a phone code broke off: {error}");
+            Err(Refusal::new(RefusalCode::WechatUnavailable, reason).retry_after(RETRY_AFTER))
+        })
+    }
+
+    async fn exchange(&self, app: usize, code: &PhoneCode) -> Result<PhoneNumber, Refusal> {
+        let Ok(_place) = self.places.try_acquire() else {
+            let reason = "too many phone codes wait for WeChat";
+            return Err(Refusal::new(RefusalCode::Overloaded, reason).retry_after(RETRY_AFTER));
+        };
+        let Some(app) = self.apps.get(app) else {
+            return Err(Refusal::new(
+                RefusalCode::GatewayMisconfigured,
+                "no such app",
+            ));
+        };
+        let on_call = |outcome, took| self.metrics.wechat_call(app.app.index, outcome, took);
+        let number = self.wechat.phone_number(app, code, on_call).await;
+        number.map_err(|error| {
+            log(&error, &app.app);
+            refuse(&error)
+        })
+    }
+}
+
+impl fmt::Debug for Phones {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Phones")
+            .field("places", &self.places)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells the operator what they must set right, and that WeChat fails; what clients do wrong stands in access lines.
+fn log(error: &WeChatError, app: &App) {
+    let (app, reason) = (app.name.as_str(), with_causes(error));
+    match error {
+        WeChatError::Misconfigured { .. } => {
+            tracing::error!(app, %reason, "there are no phone numbers until the operator acts");
+        }
+        WeChatError::RateLimited | WeChatError::Unavailable(_) => {
+            tracing::warn!(app, %reason, "WeChat gives no phone number");
+        }
+        WeChatError::CodeInvalid | WeChatError::CodeUsed | WeChatError::Blocked => {}
+    }
+}
+
+/// What a client is told of WeChat's refusal.
+fn refuse(error: &WeChatError) -> Refusal {
+    let refuse = |code| Refusal::because(code, error);
+    let unavailable = |wait| refuse(RefusalCode::WechatUnavailable).retry_after(wait);
+    match error {
+        WeChatError::CodeInvalid | WeChatError::CodeUsed => refuse(RefusalCode::PhoneCodeInvalid),
+        WeChatError::Misconfigured { .. } => refuse(RefusalCode::GatewayMisconfigured),
+        WeChatError::RateLimited => unavailable(RATE_LIMIT),
+        WeChatError::Blocked | WeChatError::Unavailable(_) => unavailable(RETRY_AFTER),
+    }
+}
