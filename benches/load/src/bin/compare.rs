@@ -46,6 +46,10 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(directory) = &arguments.redraw {
+        let json = fs::read_to_string(directory.join("compare.json"))?;
+        return write(&Results::read(&json)?, directory);
+    }
     ensure!(
         arguments.wxgate.exists(),
         "there is no {}",

@@ -11,9 +11,9 @@ const WIDTH: f64 = 860.0;
 /// Where the scale begins and ends.
 const LEFT: f64 = 250.0;
 const RIGHT: f64 = 800.0;
-const LEAST: f64 = 0.25;
+const LEAST: f64 = 0.125;
 const MOST: f64 = 16.0;
-const MARKS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+const MARKS: [f64; 8] = [0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
 const ROW: f64 = 22.0;
 const TOP: f64 = 64.0;
 
