@@ -8,6 +8,7 @@ mod actions;
 mod admin;
 mod answer;
 mod apps;
+mod body_fields;
 mod dialect;
 mod headers;
 mod identity;
@@ -83,6 +84,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
     let sessions = raw.sessions.as_ref();
     let tokens = sessions.and_then(|sessions| sessions.token.clone());
     let dialects = dialect::spoken(&raw.routes);
+    let taken = body_fields::read_by(&raw.routes, source);
     let identity = identity::plan(raw.identity, tokens.as_ref(), &dialects, source);
     let scope = Scope {
         app_names: &app_names,
@@ -98,7 +100,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         server,
         wechat: wechat::plan(raw.wechat, source),
         apps,
-        sessions: sessions::plan(raw.sessions, &dialects, source),
+        sessions: sessions::plan(raw.sessions, &dialects, &taken, source),
         identity,
         upstreams: upstreams::plan(raw.upstreams, source, surroundings),
         routes,

@@ -6,6 +6,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use toml::de::DeValue;
 
+use super::body_fields::{self, BodyFields, FieldTaken};
 use super::dialect::{self, Dialect};
 use super::headers;
 use super::plan::SessionsPlan;
@@ -19,10 +20,11 @@ pub(super) const DEFAULT_TOKEN: [&str; 2] = ["header:X-Skey", "bearer"];
 const WEEK: Duration = Duration::from_hours(7 * 24);
 const DAY: Duration = Duration::from_hours(24);
 
-/// `dialects` are those that the routes speak.
+/// `dialects` are those that the routes speak, and `taken` what they read in bodies.
 pub(super) fn plan(
     raw: Option<RawSessions<'_>>,
     dialects: &[Dialect],
+    taken: &[BodyFields],
     source: &Source<'_>,
 ) -> SessionsPlan {
     let raw = raw.unwrap_or_default();
@@ -30,7 +32,7 @@ pub(super) fn plan(
     SessionsPlan {
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
-        token: tokens(raw.token, dialects, source),
+        token: tokens(raw.token, dialects, taken, source),
         beside: dialect::beside(dialects),
         login_replay: source
             .accept(raw.login_replay, duration_or_zero)
@@ -39,7 +41,13 @@ pub(super) fn plan(
 }
 
 /// The places that are written, or the usual ones; and that of the dialects, if any is spoken.
-fn tokens(written: Option<Texts>, dialects: &[Dialect], source: &Source<'_>) -> Vec<TokenPlace> {
+fn tokens(
+    written: Option<Texts>,
+    dialects: &[Dialect],
+    taken: &[BodyFields],
+    source: &Source<'_>,
+) -> Vec<TokenPlace> {
+    let token = |text: &str| token(text, taken);
     let mut places = match written {
         Some(written) => source.accept_all(Some(written), token),
         None => DEFAULT_TOKEN
@@ -114,10 +122,13 @@ enum NoToken {
     Unknown(#[from] UnknownTokenPlace),
     #[error("`{0}` is a header that HTTP or wxgate itself needs; use another, such as \"X-Skey\"")]
     Reserved(HeaderName),
+    #[error(transparent)]
+    Taken(#[from] FieldTaken),
 }
 
-fn token(text: &str) -> Result<TokenPlace, NoToken> {
+fn token(text: &str, taken: &[BodyFields]) -> Result<TokenPlace, NoToken> {
     let place = TokenPlace::parse(text)?;
+    body_fields::check(&place, taken)?;
     match place {
         TokenPlace::Header(name) if name != AUTHORIZATION && headers::is_reserved(&name) => {
             Err(NoToken::Reserved(name))

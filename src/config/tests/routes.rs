@@ -1,6 +1,6 @@
 //! Routes that mean nothing, and what is said of them.
 
-use super::{check, problems};
+use super::{check, plan, problems};
 
 const SHOP: &str = "apps.shop = { appid = \"wx1\", secret = { env = \"SHOP_SECRET\" } }";
 const PHP: &str = "upstreams.php.servers = [\"http://10.0.0.1:9000\"]";
@@ -164,6 +164,39 @@ fn a_phone_number_goes_to_an_upstream_or_to_the_client() {
             "5:10: `phne` is no action; did you mean `phone`? There are `login`, `check`, `logout` and `phone`",
         ),
     ]);
+}
+
+#[test]
+fn no_token_stands_in_a_field_that_a_route_itself_reads() {
+    let route = |token: &str, keys: &str| {
+        format!("{SHOP}\n{PHP}\nsessions.token = [{token}]\n[[routes]]\npath = \"/\"\n{keys}")
+    };
+    let problem = |at: &str, name: &str| {
+        format!(
+            "{at}: `{name}` in a body is what the route of line 4 reads, so no token can stand there; use another \
+             place, such as \"header:X-Skey\""
+        )
+    };
+    let phone = "action = \"phone\"\n";
+    for to in ["upstream = \"php\"", "response = {}"] {
+        let text = route(r#""bearer", "json:code""#, &format!("{phone}{to}"));
+        assert_eq!(problems(&text), [problem("3:29", "code")], "{to}");
+    }
+    let opened = "upstream = \"php\"\nopen_data = \"decrypt\"";
+    for name in ["encryptedData", "iv", "rawData", "rawdata", "signature"] {
+        let text = route(&format!("\"form:{name}\""), opened);
+        assert_eq!(problems(&text), [problem("3:19", name)]);
+    }
+    for (token, keys) in [
+        (
+            r#""query:code", "json:iv""#,
+            "action = \"phone\"\nupstream = \"php\"",
+        ),
+        (r#""header:code", "json:code""#, opened),
+        (r#""json:code", "form:iv""#, "upstream = \"php\""),
+    ] {
+        plan(&route(token, keys));
+    }
 }
 
 #[test]
