@@ -175,3 +175,67 @@ fn refuse(error: &WeChatError) -> Refusal {
         WeChatError::Blocked | WeChatError::Unavailable(_) => unavailable(RETRY_AFTER),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::config::plan::WechatPlan;
+    use crate::domain::clock::Clock;
+    use crate::domain::identity::WechatId;
+    use crate::domain::secret::Secret;
+    use crate::metrics::Labels;
+    use crate::simulator::{Api, Behaviour, Simulator};
+
+    const APPID: &str = "wx1";
+
+    #[tokio::test]
+    async fn codes_beyond_so_many_are_told_to_come_again_and_are_not_spent() {
+        let simulator = Simulator::start(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+        simulator.register_app(APPID, "s3cret");
+        simulator.behave_next_at(Api::PhoneNumber, 1, Behaviour::Held);
+        let app = app();
+        let phones = phones(&simulator, &app);
+        let code = || PhoneCode::parse(&simulator.issue_phone_code("13800138000")).unwrap();
+
+        let but_one = u32::try_from(MOST_AT_A_TIME - 1).unwrap();
+        let _others = phones.places.try_acquire_many(but_one).unwrap();
+        let (first, second) = (code(), code());
+        let waiting = phones.number(&app, first);
+        let beyond = async {
+            assert!(simulator.arrived_at(Api::PhoneNumber, 1).await);
+            let refusal = phones.number(&app, second.clone()).await.unwrap_err();
+            assert_eq!(refusal.code, RefusalCode::Overloaded);
+            assert_eq!(refusal.retry_after, Some(RETRY_AFTER));
+            simulator.release();
+        };
+        let (first, ()) = tokio::join!(waiting, beyond);
+        assert_eq!(first.unwrap().number(), "13800138000");
+        assert!(phones.number(&app, second).await.is_ok());
+    }
+
+    fn app() -> Arc<App> {
+        Arc::new(App {
+            name: "shop".to_owned(),
+            appid: WechatId::parse(APPID).unwrap(),
+            index: 0,
+        })
+    }
+
+    fn phones(simulator: &Simulator, app: &Arc<App>) -> Arc<Phones> {
+        let plan = WechatPlan {
+            base_url: simulator.base_url(),
+            timeout: Duration::from_secs(20),
+            deadline: Duration::from_mins(1),
+            open_data_max_age: None,
+        };
+        let app = AppPlan {
+            app: Arc::clone(app),
+            secret: Secret::new("s3cret"),
+        };
+        let wechat = WeChat::new(&plan, Clock::start()).unwrap();
+        let metrics = Arc::new(Metrics::new(Labels::default(), 1));
+        Arc::new(Phones::new(vec![app], wechat, metrics, Handle::current()))
+    }
+}

@@ -188,3 +188,6 @@ fn digest(app: usize, openid: &WechatId, key: &SessionKey) -> [u8; 32] {
         .chain_update(key.reveal());
     digest.finalize().into()
 }
+
+#[cfg(test)]
+mod tests;
