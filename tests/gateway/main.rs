@@ -41,6 +41,7 @@ mod refusals;
 mod replay;
 mod sessions;
 mod strictness;
+mod together;
 mod tokens;
 mod upstream;
 mod upstream_failures;
