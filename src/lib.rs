@@ -14,7 +14,7 @@
 //! demo   service                            everything on loopback │ signals, systemd
 //! app                                       config → parts → run; alone in seeing every part
 //! gateway   explain                         the journey of a request, done │ told
-//! endpoints   admin                         login, check, logout, phone │ the operator's pages
+//! endpoints   admin                         login, check, logout, phone │ the operator's pages, /api/decrypt
 //! store   wechat   upstream   listener      sessions │ WeChat's API │ backends │ sockets
 //! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
 //! domain                                    identity, session, token, path, route, refusal, clock
@@ -28,7 +28,8 @@
 //! 1. A worker's [`listener`] accepts the connection (socket.rs), drives it (connection.rs) within its times (pulse.rs),
 //!    and hands each request to the [`gateway`], its [`listener::Handler`].
 //! 2. What two parsers could read differently is refused: the head by [`wire::head`], the path by [`domain::path`].
-//! 3. [`domain::route`] finds the most specific route. What has none is refused.
+//! 3. [`domain::route`] finds the most specific route. What has none is refused, and so is the path of an `on_login`
+//!    ([`domain::call_path`]).
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes
@@ -41,8 +42,8 @@
 //!
 //! # The journey of a login
 //!
-//! 1. As above up to the route, whose action is a login; [`endpoints::login`] reads the code, its proofs, and of
-//!    which app it is (request.rs).
+//! 1. As above up to the route, whose action is a login; [`endpoints::login`] reads the code, its proofs, and to
+//!    which app it is ([`domain::app_choice`]) out of the request (request.rs).
 //! 2. login/grants.rs holds that a code is exchanged once, however often it comes within `login_replay`.
 //! 3. [`wechat`] calls code2Session on the control runtime, with retries (retry.rs) where they are safe, and reads the
 //!    answer (reply.rs).

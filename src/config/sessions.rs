@@ -47,12 +47,12 @@ fn tokens(
     taken: &[BodyFields],
     source: &Source<'_>,
 ) -> Vec<TokenPlace> {
-    let token = |text: &str| token(text, taken);
+    let read = |text: &str| token(text, taken);
     let mut places = match written {
-        Some(written) => source.accept_all(Some(written), token),
+        Some(written) => source.accept_all(Some(written), read),
         None => DEFAULT_TOKEN
             .iter()
-            .filter_map(|text| token(text).ok())
+            .filter_map(|text| read(text).ok())
             .collect(),
     };
     let of_dialects = TokenPlace::Header(dialect::TOKEN);

@@ -256,6 +256,27 @@ fn a_login_is_to_one_app_at_a_time() {
 }
 
 #[test]
+fn an_appid_stands_for_one_app() {
+    let app = |name: &str, appid: &str| {
+        format!("apps.{name} = {{ appid = \"{appid}\", secret = {{ env = \"SHOP_SECRET\" }} }}\n")
+    };
+    let problem = |at: &str, other: &str| {
+        format!(
+            "{at}: `wx1` stands for the app `{other}` already; write that of this app, or remove one of them"
+        )
+    };
+    let same = app("shop", "wx1") + &app("cafe", "wx2") + &app("bar", "wx1");
+    let later = app("shop", "wx1") + &app("wx1", "wx2");
+    let earlier = app("wx1", "wx2") + &app("shop", "wx1");
+    check(&[
+        (&same, &problem("3:22", "shop")),
+        (&later, &problem("1:23", "wx1")),
+        (&earlier, &problem("2:23", "wx1")),
+    ]);
+    plan(&(app("wx1", "wx1") + &app("shop", "wx2")));
+}
+
+#[test]
 fn the_app_of_a_login_is_chosen_among_several_by_places_that_there_are() {
     let cafe = "apps.cafe = { appid = \"wx2\", secret = { env = \"SHOP_SECRET\" } }";
     let route = |keys: &str| format!("{SHOP}\n{cafe}\n{PHP}\n[[routes]]\npath = \"/\"\n{keys}");
