@@ -85,7 +85,7 @@ impl Decrypter {
         if !proofs.are_sealed() {
             return Err(Closed::Incomplete);
         }
-        let app = self.app(app).ok_or(Closed::App)?;
+        let app = App::called(app, &self.apps).ok_or(Closed::App)?;
         let openid = WechatId::parse(openid).ok_or(Closed::User)?;
         let keys = self.store.keys(app.index, &openid).await;
         let keys = keys.ok_or(Closed::User)?;
@@ -100,11 +100,5 @@ impl Decrypter {
             .opened
             .map_or_else(Map::new, |data| data.members().clone());
         Ok(json!({"data": members}))
-    }
-
-    fn app(&self, text: &str) -> Option<&App> {
-        let named = self.apps.iter().find(|app| app.name == text);
-        let found = named.or_else(|| self.apps.iter().find(|app| app.appid.as_str() == text));
-        found.map(Arc::as_ref)
     }
 }

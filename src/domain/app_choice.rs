@@ -117,9 +117,7 @@ impl AppChoice {
             Self::Among { apps, places } => (apps, places),
         };
         let text = places.iter().find_map(text_in).ok_or(NoApp::Unnamed)?;
-        let named = apps.iter().find(|app| app.name == text);
-        let found = named.or_else(|| apps.iter().find(|app| app.appid.as_str() == text));
-        found.map(Arc::as_ref).ok_or(NoApp::Unknown)
+        App::called(text, apps).ok_or(NoApp::Unknown)
     }
 }
 

@@ -21,6 +21,16 @@ pub struct App {
     pub index: usize,
 }
 
+impl App {
+    /// The one of `apps` that goes by `text`: its name, or else its appid.
+    #[must_use]
+    pub fn called<'a>(text: &str, apps: &'a [Arc<Self>]) -> Option<&'a Self> {
+        let named = apps.iter().find(|app| app.name == text);
+        let found = named.or_else(|| apps.iter().find(|app| app.appid.as_str() == text));
+        found.map(Arc::as_ref)
+    }
+}
+
 /// An id that WeChat gave: 1 to 128 ASCII letters, digits, `_` or `-`, and so always a valid header value.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WechatId(HeaderValue);

@@ -5,6 +5,8 @@ pub mod login;
 pub mod logout;
 pub mod phone;
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::Value;
 
@@ -14,6 +16,10 @@ use crate::domain::template::Placeholder;
 use crate::domain::token::Skey;
 use crate::wire::refusal::Refusal;
 
+/// When a client may come again whom WeChat did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// When a client may come again whom WeChat found to come too often: its limit is counted by the minute.
+const RATE_LIMIT: Duration = Duration::from_mins(1);
 /// The methods that most endpoints take.
 const METHODS: [Method; 2] = [Method::GET, Method::POST];
 

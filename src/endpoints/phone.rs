@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -10,6 +9,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::{RATE_LIMIT, RETRY_AFTER};
 use crate::config::plan::AppPlan;
 use crate::domain::identity::App;
 use crate::domain::phone_code::PhoneCode;
@@ -22,10 +22,6 @@ use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
 /// How many codes wait for WeChat at a time; those beyond are told to come again.
 const MOST_AT_A_TIME: usize = 1024;
-/// When a client may come again whom WeChat did not answer.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-/// When a client may come again whom WeChat found to come too often: its limit is counted by the minute.
-const RATE_LIMIT: Duration = Duration::from_mins(1);
 
 /// All that phone numbers need, shared by the workers. What waits for WeChat runs on the control runtime.
 pub struct Phones {
@@ -179,6 +175,7 @@ fn refuse(error: &WeChatError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use super::*;
     use crate::config::plan::WechatPlan;

@@ -29,17 +29,13 @@ use crate::wire::refusal::{Refusal, json_answer, with_causes};
 pub use announce::Announcer;
 pub use request::LoginRequest;
 
-use super::value_of;
+use super::{RATE_LIMIT, RETRY_AFTER, value_of};
 use announce::News;
 use grants::{Grant, Grants, LoggedIn};
 use said::Said;
 
 /// How many logins wait for WeChat at a time; those beyond are told to come again.
 const MOST_AT_A_TIME: usize = 4096;
-/// When a client may come again whom WeChat did not answer.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-/// When a client may come again whom WeChat found to come too often: its limit is counted by the minute.
-const RATE_LIMIT: Duration = Duration::from_mins(1);
 
 /// All that logins need, shared by the workers. What waits for WeChat or a backend runs on the control runtime, so that
 /// no worker does, and goes on when its client has gone: the code is spent by then.
