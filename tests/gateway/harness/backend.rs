@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use socket2::{Domain, Socket, Type};
 
@@ -47,6 +47,8 @@ impl Seen {
 pub struct Backend {
     address: SocketAddr,
     shared: Arc<Shared>,
+    /// What takes connections, until it is stopped.
+    accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -94,12 +96,8 @@ impl Backend {
     ) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
-        let backend = Self {
-            address,
-            shared: Arc::clone(&shared),
-        };
-        let talk = Arc::new(talk);
-        thread::spawn(move || {
+        let (talk, of_all) = (Arc::new(talk), Arc::clone(&shared));
+        let accepting = thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 let Some(number) = shared.open(&stream) else {
@@ -118,7 +116,11 @@ impl Backend {
                 });
             }
         });
-        backend
+        Self {
+            address,
+            shared: of_all,
+            accepting: Mutex::new(Some(accepting)),
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -158,7 +160,7 @@ impl Backend {
         self.wait("requests", |state| state.seen.len() >= count);
     }
 
-    /// Takes no more connections and ends those there are.
+    /// Ends the connections there are, and refuses others from here on.
     pub fn stop(&self) {
         let mut state = self.shared.state.lock().unwrap();
         state.is_stopped = true;
@@ -168,6 +170,9 @@ impl Backend {
         drop(state);
         // The thread that accepts sees the mark with the next connection.
         let _ = TcpStream::connect(self.address);
+        if let Some(accepting) = self.accepting.lock().unwrap().take() {
+            accepting.join().unwrap();
+        }
     }
 
     fn wait(&self, what: &str, is_so: impl Fn(&State) -> bool) {
