@@ -216,3 +216,47 @@ fn data_that_does_not_open_is_no_lost_session_for_the_clients_of_a_dialect() {
         assert_eq!((&told["code"], &told[MAGIC]), (&Value::Null, &Value::Null));
     }
 }
+
+#[test]
+fn nothing_of_users_codes_keys_and_tokens_is_logged_or_counted() {
+    let mut world = world();
+    let mut private = vec![SECRET.to_owned(), "Alice".to_owned(), "nobody".to_owned()];
+    for dialect in DIALECTS {
+        let skey = skey(&world, dialect);
+        let ask = |path: &str| Ask::post(&format!("/{dialect}/{path}")).header("X-WX-Skey", &skey);
+        let code = world.wechat.issue_phone_code("13800138000");
+        let sealed = world.wechat.encrypted(APPID, "nobody", json!({}));
+        let data = json!({"encryptedData": sealed.encrypted_data, "iv": sealed.iv});
+        assert_eq!(
+            world.ask(&ask("phone").json(&json!({"code": code}))).status,
+            200
+        );
+        world
+            .ask(&ask("phone").json(&json!({"code": code})))
+            .refused(400, "phone_code_invalid");
+        world
+            .ask(&ask("profile").json(&data))
+            .refused(400, "data_undecryptable");
+        world.wechat.renew_key(APPID, "alice");
+        private.extend([skey, code, sealed.encrypted_data, sealed.iv]);
+        private.push(world.wechat.session_key_of(APPID, "alice"));
+    }
+    private.push(skey_of_game(&world));
+    let users = [APPID, GAME_APPID].map(|appid| world.wechat.openid_of(appid, "alice"));
+    private.extend(users);
+    private.push(world.wechat.access_token_of(APPID).unwrap());
+    private.extend(["13800138000", "shop-7", "vip"].map(str::to_owned));
+    let told = [
+        world.admin("/metrics").text(),
+        world.admin("/readyz").text(),
+    ];
+    world.stop();
+    let told = format!("{} {}", told.concat(), world.log.text());
+    assert!(
+        told.contains("phone_code_invalid") && told.contains("the user's key is good"),
+        "{told}"
+    );
+    for text in private {
+        assert!(!told.contains(&text), "{text} in {told}");
+    }
+}
