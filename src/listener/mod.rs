@@ -32,7 +32,7 @@ pub use stop::Stop;
 use transport::{Accepted, Transport};
 
 /// How long after an answer a connection begins to rest: pages ask for several things in a row.
-const REST: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_millis(200);
 /// How long accepting rests when the process has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
