@@ -15,13 +15,15 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
-use crate::config::plan::{Action, Login, Plan, RoutePlan};
+use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
 use crate::domain::clock::Clock;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
+use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
@@ -92,7 +94,7 @@ impl Gateway {
         }
     }
 
-    /// The journey.
+    /// The journey. What does not forward is rare, and stands aside, so that a connection does not keep room for it.
     async fn answer(
         &self,
         mut head: Parts,
@@ -108,27 +110,26 @@ impl Gateway {
         let own = match &route.action {
             Action::Forward(to) => {
                 visit.upstream = Some(to.upstream);
-                let admission = self.admit(to.guard, &to.apps, &head, body).await?;
+                let mut admission = self.admit(to.guard, &to.apps, &head, body).await?;
                 visit.app = admission.app();
-                let field = to.open_data.as_ref();
-                let admission = self.open_data(field, &mut head, admission).await?;
-                let sending = self.forward(to.upstream, head, &path, admission, peer, visit);
-                return sending.await;
+                if let Some(field) = &to.open_data {
+                    admission = Box::pin(self.open_data(field, &mut head, admission)).await?;
+                }
+                return self
+                    .forward(to.upstream, head, &path, admission, peer, visit)
+                    .await;
             }
             Action::Phone(route) => {
-                return self.phone(route, head, &path, body, peer, visit).await;
+                let phoning = self.phone(route, head, &path, body, peer, visit);
+                return Box::pin(phoning).await;
             }
-            Action::Login(login) => self.log_in(login, &head, body, peer, visit).await?,
+            Action::Login(login) => Box::pin(self.log_in(login, &head, body, peer, visit)).await?,
             Action::Check { apps, response } => {
-                check_method(&head.method)?;
-                let session = self.look_up(apps, &head, body).await?;
-                visit.app = Some(session.identity.app.index);
-                check::answer(&session, self.shared.clock.now(), response.as_ref())
+                let checking = self.check(apps, response.as_ref(), &head, body, visit);
+                Box::pin(checking).await?
             }
             Action::Logout { apps, response } => {
-                check_method(&head.method)?;
-                let digest = self.digest_to_close(apps, &head, body).await?;
-                logout::answer(&self.shared.store, digest.as_ref(), response.as_ref()).await
+                Box::pin(self.log_out(apps, response.as_ref(), &head, body)).await?
             }
         };
         Ok(own.map(AnswerBody::own))
@@ -168,9 +169,10 @@ impl Gateway {
             identity: session.as_ref().map(|session| &session.identity),
             event: None,
         });
-        let sending = self.upstreams.send(upstream, sealed);
-        let answer = visit.time_upstream(sending).await?;
-        Ok(answer.map(AnswerBody::upstream))
+        let since = Instant::now();
+        let answer = self.upstreams.send(upstream, sealed).await;
+        visit.upstream_took = Some(since.elapsed());
+        Ok(answer?.map(AnswerBody::upstream))
     }
 
     async fn log_in(
@@ -193,6 +195,33 @@ impl Gateway {
         });
         let (logins, response) = (&self.shared.logins, route.response.as_ref());
         logins.answer(app, login, announcer, response).await
+    }
+
+    async fn check(
+        &self,
+        apps: &Apps,
+        response: Option<&Template>,
+        head: &Parts,
+        body: Inbound,
+        visit: &mut Visit,
+    ) -> Result<Response<Bytes>, Refusal> {
+        check_method(&head.method)?;
+        let session = self.look_up(apps, head, body).await?;
+        visit.app = Some(session.identity.app.index);
+        let now = self.shared.clock.now();
+        Ok(check::answer(&session, now, response))
+    }
+
+    async fn log_out(
+        &self,
+        apps: &Apps,
+        response: Option<&Template>,
+        head: &Parts,
+        body: Inbound,
+    ) -> Result<Response<Bytes>, Refusal> {
+        check_method(&head.method)?;
+        let digest = self.digest_to_close(apps, head, body).await?;
+        Ok(logout::answer(&self.shared.store, digest.as_ref(), response).await)
     }
 
     /// The answer to a refusal, in the shape that the route, else the config, else the table gives it.

@@ -36,6 +36,7 @@ missing_packages() {
     has_jdk || echo default-jdk-headless
     has node || echo nodejs
     has npm || echo npm
+    has valgrind || echo valgrind
 }
 
 install_missing() {
@@ -77,7 +78,18 @@ install_npm_packages() {
 check_scripts() {
     has shellcheck || return 0
     say "scripts: shellcheck"
-    shellcheck tests/run.sh .ci/run || fail "shellcheck"
+    shellcheck tests/run.sh .ci/run benches/*.sh || fail "shellcheck"
+}
+
+# What measures is a crate of its own, so that nothing of it is built with what is shipped.
+check_benches() {
+    local load=(--locked --manifest-path benches/load/Cargo.toml --target-dir target/benches)
+    say "benches: format, lints, tests"
+    cargo fmt --check --manifest-path benches/load/Cargo.toml || fail "cargo fmt of benches/load"
+    cargo clippy "${load[@]}" --all-targets -- -D warnings || fail "cargo clippy of benches/load"
+    cargo test "${load[@]}" || fail "cargo test of benches/load"
+    say "benches: the instructions of a request"
+    benches/instructions.sh --check || fail "benches/instructions.sh"
 }
 
 check_with_cargo_deny() {
@@ -106,6 +118,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps || fail "cargo doc"
 say "tests: cargo test"
 cargo test --locked || fail "cargo test"
 
+check_benches
 check_with_cargo_deny
 
 say "OK: every check passed"

@@ -109,7 +109,8 @@ impl Gateway {
             }
             let format = tokens::body_format(place);
             if format.is_some() && format == BodyFormat::of(&head.headers) {
-                let bytes = body.read(self.shared.plan.server.idle_timeout).await?;
+                let reading = body.read(self.shared.plan.server.idle_timeout);
+                let bytes = Box::pin(reading).await?;
                 let token = tokens::find_in_body(place, &bytes);
                 body = Inbound::Whole(bytes);
                 if token.is_some() {

@@ -16,17 +16,13 @@ use crate::wire::refusal::Refusal;
 use crate::wire::rewrite::{Cleaned, Cleaner, certain_format};
 
 impl Gateway {
-    /// Puts what the user's keys open into `field` of the request, if it is to have one; whatever the client itself sent
-    /// there is gone.
+    /// Puts what the user's keys open into `field` of the request; whatever the client itself sent there is gone.
     pub(super) async fn open_data(
         &self,
-        field: Option<&FieldName>,
+        field: &FieldName,
         head: &mut Parts,
         admission: Admission,
     ) -> Result<Admission, Refusal> {
-        let Some(field) = field else {
-            return Ok(admission);
-        };
         let Admission { session, mut body } = admission;
         let Some(left) = self.clean(field, head, &mut body).await? else {
             return Ok(Admission { session, body });

@@ -1,6 +1,5 @@
 //! What is known of one request at its end: the access line and the counts. Knows nothing of how it was answered.
 
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +41,8 @@ pub(super) struct Visit {
     pub(super) bytes: u64,
     /// Whether that was all of it.
     pub(super) is_whole: bool,
-    upstream_took: Option<Duration>,
+    /// How long its upstream took to answer.
+    pub(super) upstream_took: Option<Duration>,
     asked: Option<(Method, Uri)>,
     client: Option<HeaderValue>,
     since: Instant,
@@ -86,14 +86,6 @@ impl Visit {
             since: Instant::now(),
             ledger: Rc::clone(ledger),
         }
-    }
-
-    /// Notes how long an upstream takes to answer.
-    pub(super) async fn time_upstream<T>(&mut self, sending: impl Future<Output = T>) -> T {
-        let since = Instant::now();
-        let answer = sending.await;
-        self.upstream_took = Some(since.elapsed());
-        answer
     }
 
     /// Whether the request was HEAD.

@@ -27,6 +27,14 @@ const LINGER: Duration = Duration::from_secs(30);
 /// What the library may read ahead beyond a head, in bytes.
 const READ_AHEAD: usize = 16 * 1024;
 
+/// Why a connection is taken from the library.
+enum End {
+    /// It is over, and cut from here if anything is said.
+    Over(Option<Cut>),
+    /// It rests.
+    Rest,
+}
+
 /// Serves `handler` on `transport` until either side is done with it.
 pub(super) async fn drive<H: Handler>(
     transport: Transport,
@@ -37,15 +45,41 @@ pub(super) async fn drive<H: Handler>(
 ) {
     let peer = Rc::new(peer);
     let pulse = Rc::new(Pulse::new(Instant::now()));
-    let wire = {
+    let mut wire = {
         let (handler, peer) = (Rc::clone(&handler), Rc::clone(&peer));
         Wire::new(transport, Rc::clone(&pulse), move |unread| {
             handler.refuse(unread, &peer)
         })
     };
+    let cut = loop {
+        // On the heap, with the 20 KiB that the library keeps for a connection: all of it goes while the client rests.
+        let talking = Box::pin(talk(wire, &pulse, &peer, &handler, &limits, stop));
+        let (back, end) = talking.await;
+        wire = back;
+        match end {
+            End::Over(cut) => break cut,
+            End::Rest => {
+                if let Some(cut) = rest(&wire, &pulse, &limits, stop).await {
+                    break Some(cut);
+                }
+            }
+        }
+    };
+    finish(wire, cut).await;
+}
+
+/// Lets the library answer requests until the connection is over or rests.
+async fn talk<H: Handler, R: Fn(Unread) -> Bytes + Unpin>(
+    wire: Wire<R>,
+    pulse: &Rc<Pulse>,
+    peer: &Rc<Peer>,
+    handler: &Rc<H>,
+    limits: &ConnectionLimits,
+    stop: &Stop,
+) -> (Wire<R>, End) {
     let service = service_fn(|request: Request<Incoming>| {
-        pulse.asked();
-        let (handler, peer, pulse) = (Rc::clone(&handler), Rc::clone(&peer), Rc::clone(&pulse));
+        pulse.asked(request.body().is_end_stream());
+        let (handler, peer, pulse) = (Rc::clone(handler), Rc::clone(peer), Rc::clone(pulse));
         async move {
             let answer = handler.handle(request, &peer).await;
             Ok::<_, Infallible>(answer.map(|body| Tracked { body, pulse }))
@@ -58,27 +92,55 @@ pub(super) async fn drive<H: Handler>(
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes + READ_AHEAD)
         .serve_connection(TokioIo::new(wire), service);
-    let cut = until_done(&pulse, &limits, stop, |cx, is_last| {
+    let end = until_done(pulse, limits, stop, |cx, is_last| {
         let mut connection = Pin::new(&mut connection);
         if is_last {
             connection.as_mut().graceful_shutdown();
         }
         connection.poll(cx)
     });
-    let cut = cut.await;
-    finish(connection.into_parts().io.into_inner(), cut).await;
+    let end = end.await;
+    let parts = connection.into_parts();
+    let mut wire = parts.io.into_inner();
+    wire.put_back(parts.read_buf);
+    (wire, end)
 }
 
-/// Runs a connection until it is done by itself, or to be cut. `poll` is told once, when the worker stops, that the request
-/// that has begun is the last one.
+/// Waits until the client says something, or until the connection is to be cut.
+async fn rest<R: Fn(Unread) -> Bytes + Unpin>(
+    wire: &Wire<R>,
+    pulse: &Pulse,
+    limits: &ConnectionLimits,
+    stop: &Stop,
+) -> Option<Cut> {
+    let told = stop.told();
+    if stop.is_set() {
+        return Some(Cut::Idle);
+    }
+    let over = async {
+        loop {
+            match pulse.due(limits, Instant::now()) {
+                Ok(cut) => return cut,
+                Err(later) => sleep_until(later).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = wire.readable() => None,
+        cut = over => Some(cut),
+        () = told => Some(Cut::Idle),
+    }
+}
+
+/// Runs a connection until it is done by itself, to be cut, or at rest. `poll` is told once, when the worker stops, that
+/// the request that has begun is the last one.
 async fn until_done(
     pulse: &Pulse,
     limits: &ConnectionLimits,
     stop: &Stop,
     mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<()>>,
-) -> Option<Cut> {
-    let shortest = limits.header_timeout.min(limits.idle_timeout);
-    let mut alarm = pin!(sleep_until(Instant::now() + shortest));
+) -> End {
+    let mut alarm = pin!(sleep_until(Instant::now() + limits.shortest()));
     let mut told = pin!(stop.told());
     let mut is_listening = false;
     let mut is_stopping = false;
@@ -95,16 +157,19 @@ async fn until_done(
             polled = poll(cx, true);
         }
         if let Poll::Ready(done) = polled {
-            return Poll::Ready(done.err().and_then(|error| why_broken(&error, pulse)));
+            let cut = done.err().and_then(|error| why_broken(&error, pulse));
+            return Poll::Ready(End::Over(cut));
         }
         if is_stopping && pulse.is_quiet() {
-            return Poll::Ready(Some(Cut::Idle));
+            return Poll::Ready(End::Over(Some(Cut::Idle)));
         }
         loop {
             ready!(alarm.as_mut().poll(cx));
-            match pulse.due(limits, Instant::now()) {
-                Ok(cut) => return Poll::Ready(Some(cut)),
-                Err(later) => alarm.as_mut().reset(later),
+            let now = Instant::now();
+            match pulse.due(limits, now) {
+                Ok(cut) => return Poll::Ready(End::Over(Some(cut))),
+                Err(_) if pulse.rests(limits, now) => return Poll::Ready(End::Rest),
+                Err(later) => alarm.as_mut().reset(later.min(now + limits.shortest())),
             }
         }
     })
@@ -117,6 +182,7 @@ fn why_broken(error: &hyper::Error, pulse: &Pulse) -> Option<Cut> {
     is_unreadable.then_some(Cut::Unreadable)
 }
 
+/// Ends a connection, with its last words if there are any.
 async fn finish<R: Fn(Unread) -> Bytes + Unpin>(mut wire: Wire<R>, cut: Option<Cut>) {
     let last_words = async {
         match cut {
@@ -164,3 +230,6 @@ impl<B> Drop for Tracked<B> {
         self.pulse.answered();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ pub use stop::Stop;
 
 use transport::{Accepted, Transport};
 
+/// How long after an answer a connection begins to rest: pages ask for several things in a row.
+const REST: Duration = Duration::from_millis(200);
 /// How long accepting rests when the process has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -72,8 +74,17 @@ pub struct ConnectionLimits {
     pub header_timeout: Duration,
     /// Between two requests, and while a client takes nothing of its answer.
     pub idle_timeout: Duration,
+    /// Between the end of an answer and the rest of its connection, in which that takes little memory.
+    pub rest: Duration,
     /// Bytes of a request head.
     pub max_header_bytes: usize,
+}
+
+impl ConnectionLimits {
+    /// The shortest of these times: how often it is enough to look at a clock.
+    fn shortest(&self) -> Duration {
+        self.header_timeout.min(self.idle_timeout).min(self.rest)
+    }
 }
 
 /// How many connections there are, over all workers.
@@ -107,6 +118,7 @@ impl<H: Handler> Listener<H> {
             limits: ConnectionLimits {
                 header_timeout: plan.header_timeout,
                 idle_timeout: plan.idle_timeout,
+                rest: REST,
                 max_header_bytes: plan.max_header_bytes,
             },
             trusted_proxies: plan.trusted_proxies.clone(),

@@ -12,6 +12,8 @@ pub(super) struct Pulse {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     is_first: Cell<bool>,
+    /// Whether the last request had a body, which the library may still be reading away.
+    had_body: Cell<bool>,
     blocked_since: Cell<Option<Instant>>,
 }
 
@@ -46,6 +48,7 @@ impl Pulse {
             phase: Cell::new(Phase::Quiet),
             since: Cell::new(now),
             is_first: Cell::new(true),
+            had_body: Cell::new(false),
             blocked_since: Cell::new(None),
         }
     }
@@ -58,8 +61,9 @@ impl Pulse {
     }
 
     /// A request was understood.
-    pub(super) fn asked(&self) {
+    pub(super) fn asked(&self, is_bodiless: bool) {
         self.is_first.set(false);
+        self.had_body.set(!is_bodiless);
         self.phase.set(Phase::Asked);
     }
 
@@ -93,6 +97,12 @@ impl Pulse {
     /// Whether nothing of a request is there.
     pub(super) fn is_quiet(&self) -> bool {
         self.phase.get() == Phase::Quiet
+    }
+
+    /// Whether nothing has happened for so long that nothing is expected soon, and nothing of a request can be pending.
+    pub(super) fn rests(&self, limits: &ConnectionLimits, now: Instant) -> bool {
+        let is_clear = self.is_quiet() && self.blocked_since.get().is_none();
+        is_clear && !self.had_body.get() && now >= self.since.get() + limits.rest
     }
 
     /// Why the connection is to be cut at `now`, or when to ask again.
@@ -129,6 +139,7 @@ mod tests {
     const LIMITS: ConnectionLimits = ConnectionLimits {
         header_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_mins(1),
+        rest: Duration::from_secs(1),
         max_header_bytes: 0,
     };
 
@@ -154,7 +165,7 @@ mod tests {
         assert_eq!(after(&pulse, 9).await, None);
         pulse.received();
         assert_eq!(after(&pulse, 1).await, Some(Cut::SlowHead));
-        pulse.asked();
+        pulse.asked(true);
         assert_eq!(after(&pulse, 1000).await, None);
     }
 
@@ -163,7 +174,7 @@ mod tests {
         pause();
         let pulse = Pulse::new(Instant::now());
         pulse.received();
-        pulse.asked();
+        pulse.asked(true);
         pulse.answered();
         assert!(!pulse.is_between_requests());
         pulse.flushed();
@@ -176,7 +187,7 @@ mod tests {
     async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
         pause();
         let pulse = Pulse::new(Instant::now());
-        pulse.asked();
+        pulse.asked(true);
         pulse.sent(false);
         assert_eq!(after(&pulse, 59).await, None);
         pulse.sent(false);

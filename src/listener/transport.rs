@@ -32,6 +32,19 @@ impl Transport {
         }
     }
 
+    /// Waits until the system has something to read.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        let mut bottom = self;
+        while let Self::Tls(stream) = bottom {
+            bottom = stream.get_ref().0;
+        }
+        match bottom {
+            Self::Tcp(stream) => stream.readable().await,
+            Self::Unix(stream) => stream.readable().await,
+            Self::Tls(_) => Ok(()),
+        }
+    }
+
     /// Says one last thing, as far as that is possible without waiting.
     pub(super) fn dismiss(self, last_words: &[u8]) {
         // Whoever cannot be told is cut off all the same.

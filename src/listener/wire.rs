@@ -23,6 +23,8 @@ const SIP: usize = 16 * 1024;
 /// A watched stream.
 pub(super) struct Wire<R> {
     transport: Transport,
+    /// What was read and is to be read once more.
+    unread: Bytes,
     pulse: Rc<Pulse>,
     refuse: R,
     /// What goes out in the place of a bare refusal.
@@ -37,6 +39,7 @@ impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
         let refusal = Bytes::new();
         Self {
             transport,
+            unread: Bytes::new(),
             pulse,
             refuse,
             refusal,
@@ -64,6 +67,19 @@ impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
         let mut sip = vec![0; SIP];
         while timeout(SILENCE, self.transport.read(&mut sip)).await?? > 0 {}
         Ok(())
+    }
+
+    /// Takes back what was read, to be read once more.
+    pub(super) fn put_back(&mut self, unread: Bytes) {
+        self.unread = unread;
+    }
+
+    /// Waits until there is something to read.
+    pub(super) async fn readable(&self) {
+        if self.unread.is_empty() {
+            // What is wrong with it shows when it is read.
+            let _ = self.transport.readable().await;
+        }
     }
 
     /// Takes the library's bare refusal off it, once for a connection.
@@ -103,7 +119,12 @@ impl<R: Fn(Unread) -> Bytes + Unpin> AsyncRead for Wire<R> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
+        if self.unread.has_remaining() {
+            let length = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread.split_to(length));
+        } else {
+            ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
+        }
         if buf.filled().len() > before {
             self.pulse.received();
         } else {
@@ -215,7 +236,7 @@ mod tests {
         pause();
         let pulse = Rc::new(Pulse::new(Instant::now()));
         let mut wire = Wire::new(transport, Rc::clone(&pulse), |_| Bytes::new());
-        pulse.asked();
+        pulse.asked(true);
         wire.write_all(&vec![0; 32 * 1024]).await.unwrap();
         pulse.answered();
         let is_out = poll_fn(|cx| Poll::Ready(Pin::new(&mut wire).poll_flush(cx).is_ready()));
@@ -223,6 +244,7 @@ mod tests {
         let limits = ConnectionLimits {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
+            rest: Duration::from_secs(1),
             max_header_bytes: 0,
         };
         advance(limits.idle_timeout).await;

@@ -135,7 +135,8 @@ impl Upstream {
             {
                 return Ok(lease);
             }
-            match self.connect_to(server).await {
+            // Rare, and a connection to a client does not keep room for it.
+            match Box::pin(self.connect_to(server)).await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => last = error,
             }
