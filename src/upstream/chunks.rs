@@ -93,10 +93,11 @@ fn take_trailer(seen: usize, buffer: &mut BytesMut) -> Result<Option<Chunks>, Br
     }
     let Some(end) = end else { return Ok(None) };
     let line = buffer.split_to(end + 1);
-    Ok(Some(match line.trim_ascii().len() {
-        0 => Chunks::End,
-        length => Chunks::Trailers(seen + length),
-    }))
+    match line.strip_suffix(b"\r\n") {
+        Some([]) => Ok(Some(Chunks::End)),
+        Some(_) => Ok(Some(Chunks::Trailers(seen + line.len()))),
+        None => Err(Broken::Chunk),
+    }
 }
 
 /// What is there of `most` bytes.
@@ -135,9 +136,17 @@ mod tests {
     }
 
     #[test]
+    fn a_trailer_of_blanks_alone_is_not_the_end() {
+        assert_eq!(read_whole(b"0\r\n \r\n"), Ok((Vec::new(), false)));
+        assert_eq!(read_whole(b"0\r\n \r\n\r\n"), Ok((Vec::new(), true)));
+    }
+
+    #[test]
     fn what_is_no_chunk_is_broken() {
         let endless = [b"1;".as_slice(), &[b'a'; LONGEST_SIZE]].concat();
         let trailers = [b"0\r\n".as_slice(), &b"a: b\r\n".repeat(LONGEST_TRAILERS)].concat();
+        let line = format!("a:{}\r\n", " ".repeat(LONGEST_TRAILERS / 3));
+        let blanks = format!("0\r\n{}", line.repeat(4));
         for body in [
             b"x\r\nabc\r\n".as_slice(),
             b"-1\r\n",
@@ -145,8 +154,11 @@ mod tests {
             b"3\r\nabcd\r\n",
             b"3\r\nabc\n0",
             b"FFFFFFFFFFFFFFFFF\r\n",
+            b"0\r\n\n",
+            b"0\r\na: b\n\r\n",
             &endless,
             &trailers,
+            blanks.as_bytes(),
         ] {
             let error = "a chunk of the body cannot be read".to_owned();
             assert_eq!(read_whole(body), Err(error), "{body:?}");
