@@ -187,6 +187,48 @@ fn nothing_is_left(world: &World) {
 }
 
 #[test]
+fn whatever_a_backend_breaks_off_leaves_no_connection_behind() {
+    for (bytes, status) in [
+        (&b""[..], 502),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 502),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", 502),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", 502),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", 200),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            200,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: ",
+            200,
+        ),
+        (b"HTTP/1.1 200 OK\r\n\r\nto the end", 200),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", 304),
+    ] {
+        let backend = Backend::that(move |conversation| {
+            conversation.read_head();
+            conversation.send(bytes);
+        });
+        let world = World::around(BASE, backend);
+        let asks = [
+            Ask::get("/open/"),
+            Ask::new("HEAD", "/open/"),
+            Ask::post("/open/").body(vec![b'x'; 512 * 1024]),
+        ];
+        for ask in asks {
+            let mut line = world.connect();
+            line.send(&ask.bytes());
+            assert_eq!(line.head().unwrap().0, status, "{ask:?}");
+            drop(line);
+        }
+        for gauge in [ACTIVE, IDLE, CONNECTIONS] {
+            world.await_count(gauge, 0);
+        }
+    }
+}
+
+#[test]
 fn a_client_that_goes_away_before_the_answer_ends_the_request_at_the_backend() {
     let world = World::around(BASE, silent());
     let line = ask_and_wait(&world);
