@@ -74,6 +74,33 @@ fn what_comes_together_with_the_end_of_an_answer_ends_its_connection() {
 }
 
 #[test]
+fn a_body_behind_an_answer_to_head_is_no_answer_to_the_next_request() {
+    let world = evil_after(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nHTTP/1.1 200 OK\r\n");
+    let mut line = world.connect();
+    let pipelined = [Ask::new("HEAD", "/open/"), Ask::get("/open/")];
+    line.send(&pipelined.map(|ask| ask.bytes()).concat());
+    assert_eq!(line.answer_to("HEAD").status, 200);
+    assert_eq!(line.answer().text(), "seen");
+    assert_eq!(world.backend.connections(), 2);
+}
+
+#[test]
+fn a_get_whose_answer_is_none_on_an_old_connection_is_repeated_on_a_new_one() {
+    let backend = Backend::that(|conversation| {
+        conversation.read_request();
+        conversation.answer("200 OK", b"seen");
+        if conversation.number == 1 && conversation.read_request().is_some() {
+            conversation.send(b"left over");
+            conversation.send(EVIL);
+        }
+    });
+    let world = World::around(BASE, backend);
+    assert_eq!(world.get("/open/").text(), "seen");
+    assert_eq!(world.get("/open/").text(), "seen");
+    assert_eq!(world.backend.connections(), 2);
+}
+
+#[test]
 fn what_nobody_asked_for_is_no_answer_to_who_asks_next() {
     for ask in [Ask::get("/open/"), Ask::post("/open/").body("x")] {
         let speak = Gate::default();
