@@ -127,14 +127,14 @@ impl Exchange {
         Ok(None)
     }
 
-    /// Reads more of a body: as much as is left, but at most twice as much as came last, since the room that a piece was
+    /// Reads more of a body: as much as is left, but where little comes at once ever less, since the room that a piece was
     /// given is held for as long as the piece.
     fn poll_more(&mut self, framing: &Framing, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let left = framing.left().unwrap_or(u64::MAX);
         let left = usize::try_from(left).unwrap_or(GULP);
         let room = left.min(self.room).max(SIP);
         let read = ready!(self.lease.connection.poll_fill(room, cx))?;
-        self.room = (read * 2).clamp(SIP, GULP);
+        self.room = (read * 2).max(self.room / 2).clamp(SIP, GULP);
         Poll::Ready(Ok(read))
     }
 }
