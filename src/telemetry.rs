@@ -149,9 +149,11 @@ fn discretion() -> Targets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::Value;
     use std::io::Write;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
     use tracing::{debug, info, warn};
 
     #[derive(Clone, Default)]
@@ -266,6 +268,63 @@ mod tests {
         assert_eq!(lines("DEBUG"), 2);
         assert_eq!(lines("error,wxgate=debug"), 2);
         assert_eq!(lines("debug,wxgate::telemetry=info"), 1);
+    }
+
+    #[test]
+    fn the_level_holds_for_access_lines_too() {
+        let tell = || AccessLog::here().write("request", |_| {});
+        let lines = |level| written(&plan(LogFormat::Text, level), tell).lines().count();
+        for level in [
+            "info",
+            "",
+            "trace",
+            "error,wxgate::access=info",
+            "warn,wxgate=info",
+        ] {
+            assert_eq!(lines(level), 1, "{level}");
+        }
+        for level in [
+            "off",
+            "warn",
+            "info,wxgate::access=off",
+            "debug,wxgate=warn",
+        ] {
+            assert_eq!(lines(level), 0, "{level}");
+        }
+    }
+
+    /// What follows the time of a line.
+    fn timeless(line: &str) -> String {
+        assert_eq!(line.lines().count(), 1, "{line}");
+        line.split_once("INFO").unwrap().1.to_owned()
+    }
+
+    proptest! {
+        #[test]
+        fn an_access_line_is_what_any_other_line_would_be(
+            path in any::<String>(), reason in "[ -~\u{80}-\u{9f}\u{2028}\u{202e}\n\r\t\u{1b}用]{0,20}",
+            method in "[A-Z!#$%&'*+.^_`|~-]{1,8}", bytes in any::<u64>(), micros in any::<u32>(),
+        ) {
+            let (path, reason, method) = (path.as_str(), reason.as_str(), method.as_str());
+            let (span, millis) = (Duration::from_micros(micros.into()), f64::from(micros) / 1000.0);
+            for format in [LogFormat::Text, LogFormat::Json] {
+                let log = plan(format, "info");
+                let own = written(&log, || AccessLog::here().write("request", |line| {
+                    line.word("method", method);
+                    line.text("path", path);
+                    line.number("bytes", bytes);
+                    line.millis("took_ms", span);
+                    line.flag("cut");
+                    line.maybe("reason", Some(reason));
+                    line.maybe("app", None);
+                }));
+                let traced = written(&log, || info!(
+                    target: "wxgate::access",
+                    method, path, bytes, took_ms = millis, cut = true, reason, app = None::<&str>, "request"
+                ));
+                prop_assert_eq!(timeless(&own), timeless(&traced));
+            }
+        }
     }
 
     #[test]

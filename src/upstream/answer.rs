@@ -31,7 +31,8 @@ impl AnswerBody {
 }
 
 /// Makes an answer of a reply. One that came before the request's body was whole ends the client's connection: what is
-/// left of that body would stand where the next request is looked for.
+/// left of that body would stand where the next request is looked for. Nor is its connection used again: a server that
+/// takes no notice of a body may take it for a request.
 pub(super) fn open(reply: Reply, exchange: Box<Exchange>) -> Response<AnswerBody> {
     let is_early = !exchange.request.is_taken();
     let Reply {
@@ -43,7 +44,7 @@ pub(super) fn open(reply: Reply, exchange: Box<Exchange>) -> Response<AnswerBody
     let mut answer = Response::new(AnswerBody {
         exchange: Some(exchange),
         framing: body,
-        keeps_alive,
+        keeps_alive: keeps_alive && !is_early,
         broken: None,
     });
     *answer.status_mut() = status;
@@ -72,21 +73,21 @@ impl Body for AnswerBody {
         let Some(open) = exchange else {
             return Poll::Ready(self.broken.take().map(Err));
         };
-        let polled = match ready!(open.poll_body(framing, cx)) {
-            Some(Err(error)) => {
+        match ready!(open.poll_body(framing, cx)) {
+            Ok(data) => {
+                if data.is_none() || framing.is_done() {
+                    self.end();
+                }
+                Poll::Ready(data.map(|data| Ok(Frame::data(data))))
+            }
+            Err(error) => {
                 // Told at once, it would take along what the client has not got yet.
                 self.exchange = None;
                 self.broken = Some(error);
                 cx.waker().wake_by_ref();
-                return Poll::Pending;
+                Poll::Pending
             }
-            Some(Ok(data)) => Some(Ok(data)),
-            None => None,
-        };
-        if polled.is_none() || self.framing.is_done() {
-            self.end();
         }
-        Poll::Ready(polled.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,12 +1,14 @@
 //! A request's body on its way to a backend: bounded, streamed, without trailers. Knows nothing of what it says.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::wire::body::Inbound;
 
@@ -29,8 +31,10 @@ pub(super) struct Flow {
     incoming: Incoming,
     left: u64,
     limit: u64,
-    is_awaited: bool,
-    moved_at: Instant,
+    /// If it is the client's turn to send more: since when.
+    awaited_since: Option<Instant>,
+    /// What tells that the client takes too long, once it was waited for.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why a body ended before its end.
@@ -42,6 +46,9 @@ pub enum BodyCut {
     /// The client broke off.
     #[error("the client's body broke off")]
     Broken,
+    /// The client sent nothing more for this time.
+    #[error("the client's body did not go on for {0:?}")]
+    Stalled(Duration),
 }
 
 impl SealedBody {
@@ -54,8 +61,8 @@ impl SealedBody {
                 incoming: body,
                 left: limit,
                 limit,
-                is_awaited: false,
-                moved_at: Instant::now(),
+                awaited_since: None,
+                alarm: None,
             })),
         }
     }
@@ -74,8 +81,12 @@ impl SealedBody {
         }
     }
 
-    /// The next piece; after the last one it is empty.
-    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, BodyCut>> {
+    /// The next piece, for which a client may take as long as `patience`; after the last one it is empty.
+    pub(super) fn poll_piece(
+        &mut self,
+        patience: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, BodyCut>> {
         match self {
             Self::Empty => Poll::Ready(Ok(Bytes::new())),
             Self::Whole(bytes) => {
@@ -84,7 +95,7 @@ impl SealedBody {
                 Poll::Ready(Ok(bytes))
             }
             Self::Streaming(flow) => {
-                let piece = ready!(flow.poll_piece(cx));
+                let piece = ready!(flow.poll_piece(patience, cx));
                 match &piece {
                     Ok(piece) if !piece.is_empty() && !flow.incoming.is_end_stream() => {}
                     Ok(_) => *self = Self::Empty,
@@ -96,26 +107,27 @@ impl SealedBody {
         }
     }
 
-    /// If it is the client's turn to send more of it: since when.
-    pub(super) fn awaited_since(&self) -> Option<Instant> {
+    /// Whether it is the client's turn to send more of it.
+    pub(super) fn is_awaited(&self) -> bool {
         match self {
-            Self::Streaming(flow) => flow.is_awaited.then_some(flow.moved_at),
-            Self::Empty | Self::Whole(_) | Self::Cut(_) => None,
+            Self::Streaming(flow) => flow.awaited_since.is_some(),
+            Self::Empty | Self::Whole(_) | Self::Cut(_) => false,
         }
     }
 }
 
 impl Flow {
     /// The next piece, or an empty one at the end.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, BodyCut>> {
+    fn poll_piece(
+        &mut self,
+        patience: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, BodyCut>> {
         loop {
             let Poll::Ready(piece) = poll_data(&mut self.incoming, cx) else {
-                if !self.is_awaited {
-                    self.enter(true);
-                }
-                return Poll::Pending;
+                return self.poll_stalled(patience, cx).map(Err);
             };
-            self.enter(false);
+            self.awaited_since = None;
             let piece = piece.transpose().map_err(|_| BodyCut::Broken)?;
             let is_last = piece.is_none();
             let piece = piece.unwrap_or_default();
@@ -128,9 +140,18 @@ impl Flow {
         }
     }
 
-    fn enter(&mut self, is_awaited: bool) {
-        self.is_awaited = is_awaited;
-        self.moved_at = Instant::now();
+    /// Waits for the client no longer than `patience`.
+    fn poll_stalled(&mut self, patience: Duration, cx: &mut Context<'_>) -> Poll<BodyCut> {
+        let due = *self.awaited_since.get_or_insert_with(Instant::now) + patience;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        // It may have been set when the piece before was waited for.
+        while alarm.as_mut().poll(cx).is_ready() {
+            if due <= Instant::now() {
+                return Poll::Ready(BodyCut::Stalled(patience));
+            }
+            alarm.as_mut().reset(due);
+        }
+        Poll::Pending
     }
 }
 

@@ -1,6 +1,7 @@
 //! A body that comes in chunks, read out of a buffer. Knows nothing of where the bytes come from.
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderName;
 use httparse::Status;
 
 use super::error::Broken;
@@ -60,15 +61,15 @@ fn take_size(buffer: &mut BytesMut) -> Result<Option<Chunks>, Broken> {
     if !buffer.first().is_none_or(u8::is_ascii_hexdigit) {
         return Err(Broken::Chunk);
     }
-    match httparse::parse_chunk_size(buffer) {
-        Ok(Status::Complete((length, size))) => {
-            buffer.advance(length);
-            Ok(Some(match size {
-                0 => Chunks::Trailers(0),
-                size => Chunks::Data(size),
-            }))
-        }
-        Ok(Status::Partial) if buffer.len() <= LONGEST_SIZE => Ok(None),
+    let end = memchr::memchr(b'\n', buffer);
+    if end.unwrap_or(buffer.len()) > LONGEST_SIZE {
+        return Err(Broken::Chunk);
+    }
+    let Some(end) = end else { return Ok(None) };
+    // It sees no more than the line, for it would let an extension go on into the next one.
+    match httparse::parse_chunk_size(&buffer.split_to(end + 1)) {
+        Ok(Status::Complete((_, 0))) => Ok(Some(Chunks::Trailers(0))),
+        Ok(Status::Complete((_, size))) => Ok(Some(Chunks::Data(size))),
         Ok(Status::Partial) | Err(_) => Err(Broken::Chunk),
     }
 }
@@ -93,10 +94,16 @@ fn take_trailer(seen: usize, buffer: &mut BytesMut) -> Result<Option<Chunks>, Br
     }
     let Some(end) = end else { return Ok(None) };
     let line = buffer.split_to(end + 1);
-    Ok(Some(match line.trim_ascii().len() {
-        0 => Chunks::End,
-        length => Chunks::Trailers(seen + length),
-    }))
+    match line.strip_suffix(b"\r\n") {
+        Some([]) => Ok(Some(Chunks::End)),
+        Some(trailer) if names_a_header(trailer) => Ok(Some(Chunks::Trailers(seen + line.len()))),
+        _ => Err(Broken::Chunk),
+    }
+}
+
+fn names_a_header(line: &[u8]) -> bool {
+    let name = memchr::memchr(b':', line).and_then(|colon| line.get(..colon));
+    name.is_some_and(|name| HeaderName::from_bytes(name).is_ok())
 }
 
 /// What is there of `most` bytes.
@@ -138,6 +145,8 @@ mod tests {
     fn what_is_no_chunk_is_broken() {
         let endless = [b"1;".as_slice(), &[b'a'; LONGEST_SIZE]].concat();
         let trailers = [b"0\r\n".as_slice(), &b"a: b\r\n".repeat(LONGEST_TRAILERS)].concat();
+        let line = format!("a:{}\r\n", " ".repeat(LONGEST_TRAILERS / 3));
+        let blanks = format!("0\r\n{}", line.repeat(4));
         for body in [
             b"x\r\nabc\r\n".as_slice(),
             b"-1\r\n",
@@ -145,8 +154,15 @@ mod tests {
             b"3\r\nabcd\r\n",
             b"3\r\nabc\n0",
             b"FFFFFFFFFFFFFFFFF\r\n",
+            b"3;a=\"b\nc\"\r\nabc\r\n",
+            b"3\nabc\n",
+            b"0\r\n \r\n\r\n",
+            b"0\r\nHTTP/1.1 200 OK\r\n\r\n",
+            b"0\r\n\n",
+            b"0\r\na: b\n\r\n",
             &endless,
             &trailers,
+            blanks.as_bytes(),
         ] {
             let error = "a chunk of the body cannot be read".to_owned();
             assert_eq!(read_whole(body), Err(error), "{body:?}");

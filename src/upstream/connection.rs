@@ -1,8 +1,9 @@
 //! A connection to a server: its bytes, in and out. Knows no HTTP.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -79,20 +80,20 @@ impl Connection {
         Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
     }
 
-    /// Whether the server has said nothing, not even that it is gone, as far as the runtime has heard: mostly without a
-    /// system call.
+    /// Whether the server has said nothing, not even that it is gone, as far as the runtime has heard: without a system
+    /// call where it has heard nothing.
     pub(super) fn is_quiet(&self) -> bool {
-        let news = self
-            .stream
-            .poll_read_ready(&mut Context::from_waker(Waker::noop()));
-        news.is_pending() || self.is_certainly_quiet()
+        is_silence(self.stream.try_read(&mut [0]))
     }
 
-    /// The same, asked of the system.
+    /// The same, asked of the system: a server may have spoken since the runtime last listened.
     pub(super) fn is_certainly_quiet(&self) -> bool {
-        let read = self.stream.try_read(&mut [0]);
-        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        is_silence(SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]))
     }
+}
+
+fn is_silence(read: io::Result<usize>) -> bool {
+    read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl Open {
@@ -106,5 +107,58 @@ impl Drop for Open {
     fn drop(&mut self) {
         let Self(Meter { metrics, upstream }) = self;
         metrics.upstream_connection_closed(*upstream);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::metrics::{Labels, Metrics};
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream as Socket};
+    use std::task::Waker;
+
+    pub(in crate::upstream) fn meter() -> Meter {
+        let metrics = Metrics::new(Labels::default(), 1).workers()[0].clone();
+        let upstream = 0;
+        Meter { metrics, upstream }
+    }
+
+    /// A connection, and its other end.
+    pub(in crate::upstream) async fn connected() -> (Connection, Socket) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let address = ServerAddress::new(server.parse().unwrap());
+        let opening = Connection::open(&address, KEEPALIVE, meter());
+        let connection = opening.await.unwrap();
+        (connection, listener.accept().unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_just_said_something_is_not_quiet_though_the_runtime_has_not_heard_it()
+     {
+        let (connection, mut server) = connected().await;
+        assert!(connection.is_quiet() && connection.is_certainly_quiet());
+        server.write_all(b"x").unwrap();
+        assert!(!connection.is_certainly_quiet());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_just_gone_is_not_quiet_though_the_runtime_has_not_heard_it() {
+        let (connection, server) = connected().await;
+        drop(server);
+        assert!(!connection.is_certainly_quiet());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_gone_is_not_quiet_for_a_task_that_has_done_much_at_once() {
+        let (connection, server) = connected().await;
+        drop(server);
+        connection.stream.readable().await.unwrap();
+        while tokio::task::coop::has_budget_remaining() {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = pin!(tokio::task::coop::consume_budget()).poll(&mut cx);
+        }
+        assert!(!connection.is_quiet());
     }
 }

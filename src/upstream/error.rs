@@ -36,6 +36,9 @@ pub enum Broken {
     /// Its head is longer than any should be.
     #[error("its head is too large")]
     HeadTooLarge,
+    /// It tells to go on, over and over, and never what came of it.
+    #[error("it says to go on without an end")]
+    Endless,
     /// A header that HTTP does not allow.
     #[error("it has a header that is none")]
     Header,
@@ -73,12 +76,9 @@ pub enum SendError {
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// The client's body broke off, or is too large.
+    /// The client's body broke off, stalls, or is too large.
     #[error(transparent)]
     Body(#[from] BodyCut),
-    /// The client sent nothing more of its body for this time.
-    #[error("the client's body did not go on for {0:?}")]
-    BodyStalled(Duration),
 }
 
 /// Why a call of wxgate's own has no reply.
@@ -121,7 +121,7 @@ impl SendError {
             Self::NoServer | Self::Unreachable { .. } => UpstreamOutcome::Unreachable,
             Self::Unsent | Self::Failed(_) | Self::Upgrade => UpstreamOutcome::Failed,
             Self::Timeout(_) => UpstreamOutcome::Timeout,
-            Self::Body(_) | Self::BodyStalled(_) => UpstreamOutcome::Aborted,
+            Self::Body(_) => UpstreamOutcome::Aborted,
         }
     }
 }
@@ -136,7 +136,7 @@ impl From<SendError> for Refusal {
             }
             SendError::Timeout(_) => RefusalCode::UpstreamTimeout,
             SendError::Body(BodyCut::TooLarge(limit)) => return too_large(*limit),
-            SendError::Body(BodyCut::Broken) | SendError::BodyStalled(_) => RefusalCode::BadRequest,
+            SendError::Body(BodyCut::Broken | BodyCut::Stalled(_)) => RefusalCode::BadRequest,
         };
         Self::because(code, &error)
     }

@@ -1,5 +1,6 @@
 //! One request and the answer to it, over one connection, both ways at once. Knows nothing of other connections.
 
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -15,14 +16,18 @@ use crate::wire::headers::ManagedNames;
 const SIP: usize = 8 * 1024;
 /// What is read at once of a long body, in bytes.
 const GULP: usize = 128 * 1024;
+/// How many answers before the final one are passed over.
+const MOST_PASSED_OVER: usize = 100;
 
 /// A request that is on its way, and the connection that brings the answer.
 #[derive(Debug)]
 pub(super) struct Exchange {
     lease: Lease,
     pub(super) request: Request,
-    /// How much to read at once, in bytes.
+    /// How much of a body to read at once, in bytes.
     room: usize,
+    /// How many answers only said to go on.
+    passed_over: usize,
 }
 
 impl Exchange {
@@ -31,35 +36,31 @@ impl Exchange {
             lease,
             request,
             room: SIP,
+            passed_over: 0,
         }
     }
 
-    /// Sends the request as far as it goes, and waits for the head of the answer; what only says to go on is passed over.
+    /// Sends the request as far as it goes, and waits for the head of the answer.
     pub(super) fn poll_reply(
         &mut self,
         hidden: &ManagedNames,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Reply, SendError>> {
-        if let Poll::Ready(Err(cut)) = self.poll_send(cx) {
-            return Poll::Ready(Err(cut));
-        }
+        self.send(cx)?;
         if self.request.is_unsent() {
             return Poll::Ready(Err(SendError::Unsent));
         }
-        let connection = &mut self.lease.connection;
         loop {
-            let is_to_head = self.request.is_to_head();
-            let reply = Reply::take(&mut connection.buffer, is_to_head, hidden);
-            match reply? {
-                Some(reply) if reply.status == StatusCode::SWITCHING_PROTOCOLS => {
-                    return Poll::Ready(Err(SendError::Upgrade));
-                }
-                Some(reply) if reply.status.is_informational() => continue,
-                Some(reply) => return Poll::Ready(Ok(reply)),
-                None => {}
+            if let Some(reply) = self.take_reply(hidden)? {
+                self.room = if reply.body.left().is_some() {
+                    GULP
+                } else {
+                    SIP
+                };
+                return Poll::Ready(Ok(reply));
             }
-            if ready!(connection.poll_fill(SIP, cx)).map_err(Broken::Io)? == 0 {
-                return Poll::Ready(Err(SendError::Failed(Broken::Ended)));
+            if ready!(self.lease.connection.poll_fill(SIP, cx)).map_err(Broken::Io)? == 0 {
+                return Poll::Ready(Err(Broken::Ended.into()));
             }
         }
     }
@@ -69,25 +70,19 @@ impl Exchange {
         &mut self,
         framing: &mut Framing,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, SendError>>> {
-        if let Poll::Ready(Err(cut)) = self.poll_send(cx) {
-            return Poll::Ready(Some(Err(cut)));
-        }
+    ) -> Poll<Result<Option<Bytes>, SendError>> {
+        self.send(cx)?;
         loop {
-            let buffer = &mut self.lease.connection.buffer;
-            match framing.take(buffer) {
-                Ok(Some(data)) => return Poll::Ready(Some(Ok(data))),
-                Ok(None) if framing.is_done() => return Poll::Ready(None),
-                Ok(None) => {}
-                Err(broken) => return Poll::Ready(Some(Err(broken.into()))),
+            let data = framing.take(&mut self.lease.connection.buffer)?;
+            if data.is_some() || framing.is_done() {
+                return Poll::Ready(Ok(data));
             }
-            let ended = Err(SendError::Failed(Broken::Ended));
-            return match ready!(self.poll_more(framing, cx)) {
-                Ok(0) if *framing == Framing::Close => Poll::Ready(None),
-                Ok(0) => Poll::Ready(Some(ended)),
-                Ok(_) => continue,
-                Err(broken) => Poll::Ready(Some(Err(broken.into()))),
-            };
+            if ready!(self.poll_more(framing, cx)).map_err(Broken::Io)? == 0 {
+                return Poll::Ready(match framing {
+                    Framing::Close => Ok(None),
+                    Framing::Length(_) | Framing::Chunks(_) => Err(Broken::Ended.into()),
+                });
+            }
         }
     }
 
@@ -103,28 +98,95 @@ impl Exchange {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    /// Sends as much of the request as goes now.
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), SendError> {
         if self.request.is_sent() {
-            return Poll::Ready(Ok(()));
+            return Ok(());
         }
-        let sent = self.request.poll_send(&mut self.lease.connection, cx);
-        sent.map_err(SendError::Body)
+        match self.request.poll_send(&mut self.lease.connection, cx) {
+            Poll::Ready(sent) => Ok(sent?),
+            Poll::Pending => Ok(()),
+        }
     }
 
-    /// Reads more of a body: as much as is left, or twice as much as before where that was all that there was room for.
-    fn poll_more(
-        &mut self,
-        framing: &Framing,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<usize, Broken>> {
-        let left = framing
-            .left()
-            .map(|left| usize::try_from(left).unwrap_or(GULP));
-        let room = left.unwrap_or(self.room).clamp(SIP, GULP);
-        let read = ready!(self.lease.connection.poll_fill(room, cx))?;
-        if read >= self.room {
-            self.room = (self.room * 2).min(GULP);
+    /// Takes the head of the answer, if all of it is there; what only says to go on is passed over.
+    fn take_reply(&mut self, hidden: &ManagedNames) -> Result<Option<Reply>, SendError> {
+        let (buffer, is_to_head) = (&mut self.lease.connection.buffer, self.request.is_to_head());
+        while let Some(reply) = Reply::take(buffer, is_to_head, hidden)? {
+            if reply.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Err(SendError::Upgrade);
+            }
+            if !reply.status.is_informational() {
+                return Ok(Some(reply));
+            }
+            self.passed_over += 1;
+            if self.passed_over > MOST_PASSED_OVER {
+                return Err(Broken::Endless.into());
+            }
         }
+        Ok(None)
+    }
+
+    /// Reads more of a body: as much as is left, but where little comes at once ever less, since the room that a piece was
+    /// given is held for as long as the piece.
+    fn poll_more(&mut self, framing: &Framing, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let left = framing.left().unwrap_or(u64::MAX);
+        let left = usize::try_from(left).unwrap_or(GULP);
+        let room = left.min(self.room).max(SIP);
+        let read = ready!(self.lease.connection.poll_fill(room, cx))?;
+        self.room = (read * 2).max(self.room / 2).clamp(SIP, GULP);
         Poll::Ready(Ok(read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Write as _;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::plan::IdentityPlan;
+    use crate::domain::path::RequestPath;
+    use crate::domain::peer::{Peer, Scheme};
+    use crate::upstream::connection::tests::{connected, meter};
+    use crate::upstream::pool::Pool;
+    use crate::upstream::seal::{Outbound, Sealed, Sealer};
+    use crate::wire::body::Inbound;
+    use crate::wire::request_id::RequestId;
+
+    fn sealed() -> Sealed {
+        let sealer = Sealer::new(IdentityPlan::default(), Vec::new(), Vec::new());
+        sealer.seal(Outbound {
+            head: http::Request::new(()).into_parts().0,
+            path: &RequestPath::parse("/").unwrap(),
+            body: Inbound::Whole(Bytes::new()),
+            peer: &Peer::new(None, Scheme::Http, &[]),
+            request_id: &RequestId::generate(),
+            identity: None,
+            event: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn small_pieces_of_a_long_body_share_their_room() {
+        let (connection, mut server) = connected().await;
+        let lease = Rc::new(Pool::new(meter())).lease(connection);
+        let mut exchange = Exchange::new(lease, Request::new(sealed(), Duration::MAX));
+        let hidden = ManagedNames::of_backends([]);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+        server.write_all(head).unwrap();
+        let reply = poll_fn(|cx| exchange.poll_reply(&hidden, cx)).await;
+        let mut body = reply.unwrap().body;
+        let mut pieces = Vec::new();
+        for _ in 0..16 {
+            server.write_all(b"x").unwrap();
+            let piece = poll_fn(|cx| exchange.poll_body(&mut body, cx)).await;
+            pieces.push(piece.unwrap().unwrap());
+        }
+        let places = pieces.iter().map(|piece| piece.as_ptr().addr());
+        let (first, last) = (places.clone().min().unwrap(), places.max().unwrap());
+        assert!(last - first < GULP, "{first} to {last}");
     }
 }

@@ -71,16 +71,15 @@ impl Reply {
             .and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(Broken::NotHttp(httparse::Error::Status))?;
         let is_http_1_1 = response.version == Some(1);
-        let frame = Frame::read(response.headers, is_http_1_1)?;
-        let mut body = frame.body;
+        let mut frame = Frame::read(response.headers, is_http_1_1)?;
         if is_to_head || has_no_body(status) {
-            body = Framing::Length(0);
+            frame = frame.without_body(status);
         }
         Ok(Some(Self {
             status,
             headers: passing(&head, response.headers, &frame, hidden)?,
-            keeps_alive: frame.keeps_alive && body != Framing::Close,
-            body,
+            keeps_alive: frame.keeps_alive && frame.body != Framing::Close,
+            body: frame.body,
         }))
     }
 }
@@ -128,7 +127,7 @@ impl Frame {
     fn read(headers: &[Header<'_>], is_http_1_1: bool) -> Result<Self, Broken> {
         let mut length = None;
         let mut codings = 0;
-        let mut keeps_alive = is_http_1_1;
+        let mut life = if is_http_1_1 { Life::Long } else { Life::Short };
         for Header { name, value } in headers {
             if is_named(name, &CONTENT_LENGTH) {
                 let read = read_length(value).ok_or(Broken::Framing)?;
@@ -141,7 +140,7 @@ impl Frame {
                     return Err(Broken::Framing);
                 }
             } else if is_named(name, &CONNECTION) {
-                keeps_alive = keeps_alive_by(value, keeps_alive);
+                life = life.told(value);
             }
         }
         let is_length_void = codings > 0 && length.is_some();
@@ -154,8 +153,47 @@ impl Frame {
         Ok(Self {
             body,
             // Where two lengths are told, what follows the body may not be the next answer.
-            keeps_alive: keeps_alive && !is_length_void,
+            keeps_alive: life == Life::Long && !is_length_void,
             is_length_void,
+        })
+    }
+
+    /// The same for an answer that has no body, whatever its headers say.
+    fn without_body(self, status: StatusCode) -> Self {
+        let tells_one = !matches!(self.body, Framing::Length(0) | Framing::Close);
+        // Whoever may not even tell of one, and does, may go on to send it where the next answer is looked for.
+        let is_wrong = status == StatusCode::NO_CONTENT && tells_one;
+        Self {
+            body: Framing::Length(0),
+            keeps_alive: self.keeps_alive && !is_wrong,
+            ..self
+        }
+    }
+}
+
+/// How long a connection lives, as far as its server has told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Beyond this answer.
+    Long,
+    /// To the end of this answer, as nothing else was told.
+    Short,
+    /// To the end of this answer, whatever else is told.
+    Closing,
+}
+
+impl Life {
+    /// What a `Connection` header makes of it.
+    fn told(self, connection: &[u8]) -> Self {
+        let options = connection.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+        options.fold(self, |life, option| {
+            if life == Self::Closing || option.eq_ignore_ascii_case(b"close") {
+                Self::Closing
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                Self::Long
+            } else {
+                life
+            }
         })
     }
 }
@@ -196,17 +234,6 @@ fn end_of_head(buffer: &[u8]) -> Option<usize> {
 
 fn has_no_body(status: StatusCode) -> bool {
     status.is_informational() || matches!(status.as_u16(), 204 | 304)
-}
-
-fn keeps_alive_by(connection: &[u8], before: bool) -> bool {
-    let options = connection.split(|b| *b == b',').map(<[u8]>::trim_ascii);
-    options.fold(before, |keeps, option| {
-        if option.eq_ignore_ascii_case(b"close") {
-            false
-        } else {
-            keeps || option.eq_ignore_ascii_case(b"keep-alive")
-        }
-    })
 }
 
 fn read_length(value: &[u8]) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
@@ -26,6 +27,8 @@ pub(super) struct Request {
     progress: Progress,
     is_deaf: bool,
     moved_at: Instant,
+    /// How long a client may let its body rest.
+    patience: Duration,
 }
 
 /// How much of a request is out.
@@ -39,8 +42,8 @@ enum Progress {
 }
 
 impl Request {
-    /// A request of which nothing is out yet.
-    pub(super) fn new(sealed: Sealed) -> Self {
+    /// A request of which nothing is out yet. A client may let its body rest for `patience`.
+    pub(super) fn new(sealed: Sealed, patience: Duration) -> Self {
         let is_to_head = sealed.is_to_head();
         let (head, body) = sealed.into_parts();
         Self {
@@ -51,6 +54,7 @@ impl Request {
             progress: Progress::Nothing,
             is_deaf: false,
             moved_at: Instant::now(),
+            patience,
         }
     }
 
@@ -104,12 +108,12 @@ impl Request {
         self.is_to_head
     }
 
-    /// If it is the client's turn to send more of the body: since when.
-    pub(super) fn awaited_since(&self) -> Option<Instant> {
-        self.body.awaited_since()
+    /// Whether it is the client's turn to send more of the body.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.body.is_awaited()
     }
 
-    /// When it last went on.
+    /// When it last went on: a piece of the body came, or some of it was taken.
     pub(super) fn moved_at(&self) -> Instant {
         self.moved_at
     }
@@ -120,7 +124,10 @@ impl Request {
         if self.body.is_empty() || data.has_remaining() || end.has_remaining() {
             return Poll::Ready(Ok(()));
         }
-        let piece = ready!(self.body.poll_piece(cx))?;
+        let piece = ready!(self.body.poll_piece(self.patience, cx))?;
+        if self.progress != Progress::Nothing {
+            self.moved_at = Instant::now();
+        }
         if self.is_chunked {
             if !piece.is_empty() {
                 *size = Bytes::from(format!("{:x}\r\n", piece.len()));

@@ -111,10 +111,11 @@ impl Upstream {
         } else {
             None
         };
-        let again = match self.try_on(lease, Request::new(sealed), hidden).await {
+        let request = |sealed| Request::new(sealed, self.patience);
+        let again = match self.try_on(lease, request(sealed), hidden).await {
             Ok(answer) => return Ok(answer),
             Err(Missed::Unsent(request)) => *request,
-            Err(Missed::Lost(error @ SendError::Failed(_))) => Request::new(spare.ok_or(error)?),
+            Err(Missed::Lost(error @ SendError::Failed(_))) => request(spare.ok_or(error)?),
             Err(Missed::Lost(error)) => return Err(error),
         };
         self.meter.count(UpstreamOutcome::Retried);
@@ -176,8 +177,8 @@ impl Upstream {
         }
     }
 
-    /// Waits for an answer: `timeout` long once all of the body that is there was taken, and `patience` long for more
-    /// of the body.
+    /// Waits for an answer: `timeout` long once all of the body that is there was taken, but not while it is the client's
+    /// turn, which has its own time.
     async fn in_time(
         &self,
         exchange: &mut Exchange,
@@ -190,18 +191,16 @@ impl Upstream {
             }
             loop {
                 ready!(alarm.as_mut().poll(cx));
-                let (since, allowed, late) = match exchange.request.awaited_since() {
-                    Some(since) => (since, self.patience, SendError::BodyStalled(self.patience)),
-                    None => (
-                        exchange.request.moved_at(),
-                        self.timeout,
-                        SendError::Timeout(self.timeout),
-                    ),
+                let (now, request) = (Instant::now(), &exchange.request);
+                let since = if request.is_awaited() {
+                    now
+                } else {
+                    request.moved_at()
                 };
-                if since + allowed <= Instant::now() {
-                    return Poll::Ready(Err(late));
+                if since + self.timeout <= now {
+                    return Poll::Ready(Err(SendError::Timeout(self.timeout)));
                 }
-                alarm.as_mut().reset(since + allowed);
+                alarm.as_mut().reset(since + self.timeout);
             }
         })
         .await

@@ -79,18 +79,12 @@ impl Servers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Labels, Metrics};
-    use crate::upstream::pool::Meter;
+    use crate::upstream::connection::tests::meter;
 
     fn servers() -> Servers {
-        let metrics = Metrics::new(Labels::default(), 1).workers()[0].clone();
-        let meter = Meter {
-            metrics,
-            upstream: 0,
-        };
         let server = |port: u16| {
             let address = ServerAddress::new(format!("127.0.0.1:{port}").parse().unwrap());
-            Server::new(address, Pool::new(meter.clone()))
+            Server::new(address, Pool::new(meter()))
         };
         Servers {
             servers: vec![server(1), server(2), server(3)],

@@ -1,6 +1,8 @@
 //! Which headers must not pass: those of one hop, and those that a backend could take for the gateway's own word.
 //! Knows nothing of what is put in their place.
 
+use std::collections::BTreeSet;
+
 use http::header::{
     CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -63,7 +65,10 @@ impl ManagedNames {
         });
         Sieve {
             managed: self,
-            listed: options.filter(is_a_header).map(<[u8]>::to_vec).collect(),
+            listed: options
+                .filter(is_a_header)
+                .map(<[u8]>::to_ascii_lowercase)
+                .collect(),
         }
     }
 
@@ -95,16 +100,19 @@ impl ManagedNames {
 #[derive(Debug)]
 pub struct Sieve<'a> {
     managed: &'a ManagedNames,
-    /// Nothing for most messages.
-    listed: Vec<Vec<u8>>,
+    /// In lower case; nothing for most messages.
+    listed: BTreeSet<Vec<u8>>,
 }
 
 impl Sieve<'_> {
     /// Whether a header of this name may pass.
     #[must_use]
     pub fn passes(&self, name: &[u8]) -> bool {
-        let mut listed = self.listed.iter();
-        !self.managed.cover(name) && !listed.any(|option| option.eq_ignore_ascii_case(name))
+        !self.managed.cover(name) && !self.lists(name)
+    }
+
+    fn lists(&self, name: &[u8]) -> bool {
+        !self.listed.is_empty() && self.listed.contains(&name.to_ascii_lowercase())
     }
 }
 

@@ -19,6 +19,7 @@ mod architecture;
 mod clients;
 mod commands;
 mod demo;
+mod desync;
 mod dialects;
 mod docs;
 mod drain;

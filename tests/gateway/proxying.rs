@@ -74,6 +74,18 @@ fn a_chunked_body_passes_under_every_method() {
 }
 
 #[test]
+fn values_of_any_bytes_and_of_none_pass_as_they_are_in_one_request() {
+    let world = World::new();
+    let mut line = world.connect();
+    line.send(b"GET /open/ HTTP/1.1\r\nHost: api.example.com\r\nX-None:\r\nX-Any: \xe7\x94\xa8\t\xff:\x80\r\n\r\n");
+    assert_eq!(line.answer().text(), "seen");
+    let seen = world.backend.only_seen();
+    assert_eq!(seen.values("x-none"), [""]);
+    assert_eq!(seen.values("x-any"), ["\u{7528}\t\u{fffd}:\u{fffd}"]);
+    assert_eq!(seen.values("host"), ["api.example.com"]);
+}
+
+#[test]
 fn trailers_of_a_client_end_at_the_gateway() {
     let world = World::around(
         BASE,

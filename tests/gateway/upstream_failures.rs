@@ -93,6 +93,49 @@ fn the_time_of_a_backend_begins_when_it_has_the_whole_body() {
 }
 
 #[test]
+fn a_body_that_stalls_after_its_answer_has_begun_cuts_the_answer_off() {
+    let backend = Backend::that(|conversation| {
+        conversation.read_head();
+        conversation.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        conversation.send_chunk(b"half");
+        conversation.wait_end();
+    });
+    let world = World::around(&hurried(), backend);
+    let mut line = world.connect();
+    line.send(&Ask::post("/open/").header("Content-Length", "2").bytes());
+    let (status, headers) = line.head().unwrap();
+    let answer = line.finish("POST", status, headers);
+    assert_eq!((answer.is_whole, answer.text().as_str()), (false, "half"));
+    assert_eq!(world.access_line(&answer)["cut"], true);
+    world.backend.wait_closed(1);
+    world.await_count(ACTIVE, 0);
+    assert_eq!(world.count(IDLE), 0);
+}
+
+#[test]
+fn a_backend_that_stops_reading_a_body_is_given_up() {
+    let given_up = Gate::default();
+    let backend = Backend::that({
+        let given_up = given_up.clone();
+        move |conversation| {
+            conversation.read_head();
+            given_up.wait();
+        }
+    });
+    let config = impatient().replace("workers = 1", "workers = 1\nmax_body = \"64MiB\"");
+    let world = World::around(&config, backend);
+    let mut line = world.connect();
+    let length = 32 * 1024 * 1024;
+    let ask = Ask::post("/open/").header("Content-Length", &length.to_string());
+    line.send(&ask.bytes());
+    line.send_while_taken(&vec![b'x'; length]);
+    line.answer().refused(504, "upstream_timeout");
+    given_up.open();
+    world.await_count(ACTIVE, 0);
+    assert_eq!(world.count(IDLE), 0);
+}
+
+#[test]
 fn a_body_that_stalls_where_a_token_is_looked_for_is_a_bad_request() {
     let world = World::of(&hurried());
     let ask = Ask::post("/wx/login")
@@ -140,6 +183,48 @@ fn nothing_is_left(world: &World) {
     world.backend.wait_closed(1);
     for gauge in [CONNECTIONS, ACTIVE, IDLE] {
         world.await_count(gauge, 0);
+    }
+}
+
+#[test]
+fn whatever_a_backend_breaks_off_leaves_no_connection_behind() {
+    for (bytes, status) in [
+        (&b""[..], 502),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 502),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", 502),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", 502),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", 200),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            200,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: ",
+            200,
+        ),
+        (b"HTTP/1.1 200 OK\r\n\r\nto the end", 200),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", 304),
+    ] {
+        let backend = Backend::that(move |conversation| {
+            conversation.read_head();
+            conversation.send(bytes);
+        });
+        let world = World::around(BASE, backend);
+        let asks = [
+            Ask::get("/open/"),
+            Ask::new("HEAD", "/open/"),
+            Ask::post("/open/").body(vec![b'x'; 512 * 1024]),
+        ];
+        for ask in asks {
+            let mut line = world.connect();
+            line.send(&ask.bytes());
+            assert_eq!(line.head().unwrap().0, status, "{ask:?}");
+            drop(line);
+        }
+        for gauge in [ACTIVE, IDLE, CONNECTIONS] {
+            world.await_count(gauge, 0);
+        }
     }
 }
 

@@ -65,8 +65,14 @@ fn the_headers_tell_how_far_the_body_goes_and_whether_the_connection_lives_on() 
     assert_eq!(framing(twice), (Framing::Length(12), true));
     assert_eq!(framing("Transfer-Encoding: Chunked\r\n"), (chunks, true));
     assert_eq!(framing(""), (Framing::Close, false));
-    let close = "Content-Length: 1\r\nConnection: x, CLOSE\r\n";
-    assert_eq!(framing(close), (Framing::Length(1), false));
+    for close in [
+        "Connection: x, CLOSE\r\n",
+        "Connection: close, keep-alive\r\n",
+        "connection: close\r\nConnection: keep-alive\r\n",
+    ] {
+        let headers = format!("Content-Length: 1\r\n{close}");
+        assert_eq!(framing(&headers), (Framing::Length(1), false), "{close}");
+    }
 }
 
 #[test]
@@ -85,6 +91,7 @@ fn an_older_server_keeps_a_connection_only_if_it_says_so() {
     };
     assert!(!of(""));
     assert!(of("Connection: keep-alive\r\n"));
+    assert!(!of("Connection: keep-alive, close\r\n"));
     let chunked = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(
         read(chunked).unwrap_err(),
@@ -103,6 +110,17 @@ fn an_answer_to_head_and_one_without_content_have_no_body_and_keep_their_length(
         let text = format!("HTTP/1.1 {status} Word\r\nContent-Length: 9\r\n\r\n");
         assert!(read(&text).unwrap().0.body.is_done(), "{status}");
     }
+}
+
+#[test]
+fn an_answer_that_tells_a_body_where_none_may_be_is_the_last_one_of_its_connection() {
+    let keeps_alive = |headers: &str| {
+        let text = format!("HTTP/1.1 204 No Content\r\n{headers}\r\n");
+        read(&text).unwrap().0.keeps_alive
+    };
+    assert!(keeps_alive("") && keeps_alive("Content-Length: 0\r\n"));
+    assert!(!keeps_alive("Content-Length: 1\r\n"));
+    assert!(!keeps_alive("Transfer-Encoding: chunked\r\n"));
 }
 
 #[test]
