@@ -9,6 +9,7 @@ mod server;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -45,6 +46,7 @@ struct Stage {
     session_key: Desk,
     phone_number: Desk,
     gate: Notify,
+    connections: AtomicUsize,
 }
 
 /// Where the calls of one API arrive.
@@ -209,6 +211,12 @@ impl Simulator {
         *self.stage.desk(api).calls.borrow()
     }
 
+    /// The connections that were made so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.stage.connections.load(Ordering::Relaxed)
+    }
+
     /// Waits until `count` code2Session calls have arrived; false if they have not within half a minute.
     pub async fn arrived(&self, count: usize) -> bool {
         self.arrived_at(Api::Login, count).await
@@ -257,6 +265,7 @@ impl Stage {
             session_key: Desk::new(),
             phone_number: Desk::new(),
             gate: Notify::new(),
+            connections: AtomicUsize::new(0),
         }
     }
 

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +42,7 @@ pub(super) async fn serve(listener: TcpListener, stage: Arc<Stage>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                stage.connections.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve_connection(stream, Arc::clone(&stage)));
             }
             // Such as too many open files: the others go on meanwhile.

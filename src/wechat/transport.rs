@@ -19,6 +19,8 @@ use crate::config::plan::WechatPlan;
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an unused connection is kept: a server that closes one just as it is used again would cost a login.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How many unused connections are kept: a crowd of logins that WeChat left waiting must not leave as many behind.
+const POOL_MAX_IDLE: usize = 64;
 /// The longest reply that is read, in bytes. WeChat's have a few hundred.
 const MAX_REPLY: usize = 64 * 1024;
 
@@ -70,6 +72,7 @@ pub(super) fn client(
         .user_agent(concat!("wxgate/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(plan.timeout.min(MAX_CONNECT_TIMEOUT))
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_max_idle_per_host(POOL_MAX_IDLE)
         .redirect(Policy::none())
         .referer(false)
         .http1_only();

@@ -50,6 +50,19 @@ fn a_code_is_taken_from_wherever_clients_put_it() {
 }
 
 #[test]
+fn logins_one_after_the_other_share_connections_to_wechat() {
+    let world = World::new();
+    for _ in 0..30 {
+        world.skey_of("alice");
+    }
+    let (calls, connections) = (world.wechat.calls(), world.wechat.connections());
+    assert!(
+        calls == 30 && connections < 10,
+        "{calls} calls, {connections} connections"
+    );
+}
+
+#[test]
 fn the_usual_answer_is_a_skey_and_its_lifetime_and_nothing_of_the_user() {
     let world = World::new();
     world.wechat.set_unionid("alice", Some("uAlice"));

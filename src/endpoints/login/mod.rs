@@ -269,3 +269,6 @@ fn refuse(error: &WeChatError) -> Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
