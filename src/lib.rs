@@ -21,7 +21,8 @@
 //! ```
 //!
 //! [`telemetry`] stands beside the users of the config: `line.rs` is the form of a log line, `queue.rs` its way
-//! out, `access.rs` the short cut of the access lines. [`simulator`] is a WeChat for the demo and the tests, and uses nothing of ours, so that it can contradict us.
+//! out, `access.rs` the short cut of the access lines. [`simulator`] is a WeChat for the demo and the tests, and uses
+//! nothing of ours, so that it can contradict us.
 //!
 //! # The journey of an authenticated request
 //!
@@ -33,12 +34,12 @@
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes
-//!    `wechat/key_checks.rs` ask, on the control runtime, whether the key is stale. `gateway/phone.rs` does the same with the
-//!    number for which [`endpoints::phone`] exchanges a code, under an access token (`wechat/access_token.rs`).
-//! 6. [`upstream`] seals the request (seal.rs), takes a connection of this worker's own (send.rs, pool.rs), and carries the
-//!    exchange over it (exchange.rs): the request goes out (request.rs) while the reply comes in (reply.rs, chunks.rs).
-//! 7. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and writes
-//!    the access line (telemetry/access.rs).
+//!    `wechat/key_checks.rs` ask, on the control runtime, whether the key is stale. `gateway/phone.rs` does the same with
+//!    the number for which [`endpoints::phone`] exchanges a code, under an access token (`wechat/access_token.rs`).
+//! 6. [`upstream`] seals the request (seal.rs), takes a connection of this worker's own (send.rs, pool.rs), and carries
+//!    the exchange over it (exchange.rs): the request goes out (request.rs) while the reply comes in (reply.rs, chunks.rs).
+//! 7. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and
+//!    writes the access line (telemetry/access.rs).
 //!
 //! # The journey of a login
 //!
