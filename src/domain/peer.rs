@@ -8,7 +8,6 @@ use ipnet::IpNet;
 /// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    address: Option<IpAddr>,
     as_header: Option<HeaderValue>,
     is_trusted: bool,
     scheme: Scheme,
@@ -40,20 +39,13 @@ impl Peer {
     pub fn new(address: Option<IpAddr>, scheme: Scheme, trusted: &[IpNet]) -> Self {
         let address = address.map(|address| address.to_canonical());
         Self {
-            address,
             as_header: address.and_then(|a| HeaderValue::from_str(&a.to_string()).ok()),
             is_trusted: address.is_some_and(|a| trusted.iter().any(|net| net.contains(&a))),
             scheme,
         }
     }
 
-    /// Its address, if it has one.
-    #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
-        self.address
-    }
-
-    /// Its address as the value of a header.
+    /// Its address as the value of a header, if it has one.
     #[must_use]
     pub fn as_header(&self) -> Option<&HeaderValue> {
         self.as_header.as_ref()

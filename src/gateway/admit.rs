@@ -71,7 +71,8 @@ impl Gateway {
         self.find(apps, token.as_deref()).await
     }
 
-    /// The digest of the skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to close.
+    /// The digest of the skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to
+    /// close.
     pub(super) async fn digest_to_close(
         &self,
         apps: &Apps,
