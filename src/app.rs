@@ -24,6 +24,7 @@ use crate::endpoints::phone::Phones;
 use crate::gateway::{Gateway, Shared};
 use crate::listener::{self, ConnectionCount, Listener, Socket};
 use crate::metrics::{Labels, Metrics, WorkerMetrics};
+use crate::renewal;
 use crate::store::Store;
 use crate::wechat::{KeyChecks, Prover, WeChat};
 
@@ -77,6 +78,10 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     };
     let admin = serve_admin(&parts.plan, &control, operators, admin_stopped)?;
     control.spawn(tidy_now_and_then(store.clone(), Arc::clone(&parts.logins)));
+    if let Some(tls) = &parts.plan.server.tls {
+        let certificates = Arc::clone(&tls.certificates);
+        control.spawn(renewal::keep_fresh(certificates, parts.clock.clone()));
+    }
     let (stop_workers, workers_stopped) = watch::channel(false);
     let workers = start_workers(sockets, &parts, &metrics, &workers_stopped)?;
     readiness.reach(Phase::Ready);

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -38,10 +37,7 @@ pub(super) fn plan(
             .unwrap_or(32 << 10),
         max_body: source.accept(raw.max_body, size).unwrap_or(10 << 20),
         drain_timeout: timeout(raw.drain_timeout, Duration::from_secs(30)),
-        tls: raw
-            .tls
-            .and_then(|raw| tls::plan(raw, source, surroundings))
-            .map(Arc::new),
+        tls: tls::plan(raw.tls, source, surroundings),
     }
 }
 

@@ -122,7 +122,10 @@ impl<H: Handler> Listener<H> {
                 max_header_bytes: plan.max_header_bytes,
             },
             trusted_proxies: plan.trusted_proxies.clone(),
-            tls: plan.tls.clone().map(TlsAcceptor::from),
+            tls: plan
+                .tls
+                .as_ref()
+                .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
             max_connections: plan.max_connections,
             count,
             here: Cell::new(0),
