@@ -55,6 +55,8 @@ pub(super) struct RawServer {
     pub(super) max_body: Option<Text>,
     pub(super) drain_timeout: Option<Text>,
     pub(super) tls: Vec<RawTls>,
+    pub(super) hsts: Option<Text>,
+    pub(super) redirect: Option<Texts>,
 }
 
 impl RawServer {
@@ -70,6 +72,8 @@ impl RawServer {
             max_body: server.size("max_body"),
             drain_timeout: server.duration("drain_timeout"),
             tls: server.one_or_more_tables("tls", RawTls::fields),
+            hsts: server.duration("hsts"),
+            redirect: server.one_or_more("redirect"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use ipnet::IpNet;
 
 use crate::config::certificates::Certificates;
@@ -33,6 +34,10 @@ pub struct ServerPlan {
     pub drain_timeout: Duration,
     /// `tls = { cert, key }`, or a list of them, read and found to fit.
     pub tls: Option<TlsPlan>,
+    /// For how long browsers are told to come under TLS only, as `Strict-Transport-Security` has it.
+    pub hsts: Option<HeaderValue>,
+    /// Where to listen in the clear, only to send clients to where TLS is.
+    pub redirect: Vec<ListenPlan>,
 }
 
 /// How clients are served under TLS.
