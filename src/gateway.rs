@@ -13,8 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{Method, Response};
 use tokio::time::Instant;
 
 use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
@@ -27,7 +26,7 @@ use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
-use crate::listener::{Handler, Unread};
+use crate::listener::{Asked, Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::telemetry::AccessLog;
@@ -35,6 +34,7 @@ use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_I
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::head::{self, Host};
+use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
 
 use admit::Admission;
@@ -98,7 +98,7 @@ impl Gateway {
     async fn answer(
         &self,
         mut head: Parts,
-        body: Incoming,
+        body: Inflow,
         peer: &Peer,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
@@ -244,9 +244,9 @@ impl Gateway {
 impl Handler for Gateway {
     type Body = OutcomeBody;
 
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<OutcomeBody> {
-        let (head, body) = request.into_parts();
-        let mut visit = Visit::begin(&head, peer, &self.ledger);
+    async fn handle(&self, asked: Asked, peer: &Peer) -> Response<OutcomeBody> {
+        let Asked { head, body, at } = asked;
+        let mut visit = Visit::begin(&head, at, peer, &self.ledger);
         let rest = outcome::Rest::of(&head, &body);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
             Ok(answer) => answer,
@@ -257,7 +257,6 @@ impl Handler for Gateway {
                 answer
             }
         };
-        *answer.version_mut() = Version::HTTP_11;
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, visit.request_id.as_header().clone());

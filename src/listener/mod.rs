@@ -1,6 +1,7 @@
 //! Sockets, TLS, connections and their end. Knows nothing of what a request means.
 
 mod connection;
+mod http1;
 mod pulse;
 mod socket;
 mod stop;
@@ -17,18 +18,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use http::Response;
+use http::request::Parts;
+use http_body::Body;
 use ipnet::IpNet;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::plan::ServerPlan;
 use crate::domain::peer::{Peer, Scheme};
 use crate::metrics::WorkerMetrics;
+use crate::wire::inflow::Inflow;
 
 pub use socket::{BindError, Socket, bind};
 pub use stop::Stop;
 
+use http1::{Dates, Place};
 use transport::{Accepted, Transport};
 
 /// How long after an answer a connection begins to rest: pages ask for several things in a row.
@@ -42,14 +47,21 @@ pub trait Handler: 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
     /// Answers a request.
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-        peer: &Peer,
-    ) -> impl Future<Output = Response<Self::Body>>;
+    fn handle(&self, asked: Asked, peer: &Peer) -> impl Future<Output = Response<Self::Body>>;
 
     /// The whole answer, head and body in the form of HTTP/1.1, to what never became a request.
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes;
+}
+
+/// What a client asks.
+#[derive(Debug)]
+pub struct Asked {
+    /// The head.
+    pub head: Parts,
+    /// The body, as it comes.
+    pub body: Inflow,
+    /// When the head was whole.
+    pub at: Instant,
 }
 
 /// Why something that a client sent never became a request.
@@ -102,6 +114,7 @@ pub struct Listener<H> {
     here: Cell<usize>,
     metrics: Arc<WorkerMetrics>,
     stop: Stop,
+    dates: Dates,
 }
 
 impl<H: Handler> Listener<H> {
@@ -128,6 +141,7 @@ impl<H: Handler> Listener<H> {
             here: Cell::new(0),
             metrics,
             stop: Stop::default(),
+            dates: Dates::default(),
         }
     }
 
@@ -212,8 +226,14 @@ impl<H: Handler> Guest<H> {
         let handshake = transport.secure(listener.tls.as_ref());
         match tokio::time::timeout(listener.limits.header_timeout, handshake).await {
             Ok(Ok(transport)) => {
-                let handler = Rc::clone(&listener.handler);
-                connection::drive(transport, peer, handler, listener.limits, &listener.stop).await;
+                let place = Place {
+                    handler: &*listener.handler,
+                    peer: &peer,
+                    limits: &listener.limits,
+                    stop: &listener.stop,
+                    dates: &listener.dates,
+                };
+                connection::drive(transport, place).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),

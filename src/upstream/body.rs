@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::wire::body::Inbound;
+use crate::wire::inflow::Inflow;
 
 /// A body as a sealed request carries it.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) enum SealedBody {
 /// A body that streams, and how it is getting on.
 #[derive(Debug)]
 pub(super) struct Flow {
-    incoming: Incoming,
+    incoming: Inflow,
     left: u64,
     limit: u64,
     /// If it is the client's turn to send more: since when.
@@ -124,7 +124,7 @@ impl Flow {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Bytes, BodyCut>> {
         loop {
-            let Poll::Ready(piece) = poll_data(&mut self.incoming, cx) else {
+            let Poll::Ready(piece) = self.incoming.poll_data(cx) else {
                 return self.poll_stalled(patience, cx).map(Err);
             };
             self.awaited_since = None;
@@ -152,20 +152,5 @@ impl Flow {
             alarm.as_mut().reset(due);
         }
         Poll::Pending
-    }
-}
-
-/// The next piece of data; trailers, which could pass for headers, are dropped.
-fn poll_data(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
-    loop {
-        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Poll::Ready(Some(Ok(data)));
-                }
-            }
-        }
     }
 }

@@ -3,7 +3,6 @@
 mod answer;
 mod body;
 mod call;
-mod chunks;
 mod connection;
 mod error;
 mod exchange;
