@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::{Method, Response};
 use http_body::Body as _;
 use tokio::time::{Instant, sleep_until};
@@ -79,7 +80,7 @@ pub(super) async fn talk<H: Handler>(wire: &Rc<RefCell<Wire>>, place: &Place<'_,
             stop: place.stop,
             alarm: pin!(sleep_until(Instant::now() + place.limits.shortest())),
             told: pin!(place.stop.told()),
-            is_listening: false,
+            waker: None,
         },
         reading: Reading::default(),
         out: Outgoing::default(),
@@ -95,7 +96,10 @@ pub(super) async fn talk<H: Handler>(wire: &Rc<RefCell<Wire>>, place: &Place<'_,
 impl<H: Handler> Conversation<'_, '_, H> {
     /// One request and its answer.
     async fn turn(&mut self) -> Result<(), End> {
-        let request = poll_fn(|cx| self.poll_request(cx)).await?;
+        let head = poll_fn(|cx| self.poll_head(cx)).await?;
+        let request = Request::parse(&head).map_err(End::Refused)?;
+        drop(head);
+        self.wire.borrow_mut().pulse.asked();
         let mut bounds = Bounds {
             is_http_1_1: request.is_http_1_1,
             is_to_head: request.head.method == Method::HEAD,
@@ -121,14 +125,13 @@ impl<H: Handler> Conversation<'_, '_, H> {
     }
 
     /// Waits for the head of a request.
-    fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Result<Request, End>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, End>> {
         let wire = &mut *self.wire.borrow_mut();
         loop {
             let most = self.place.limits.max_header_bytes;
             let taken = self.reading.take(&mut wire.buffer, most);
-            if let Some(request) = taken.map_err(End::Refused)? {
-                wire.pulse.asked();
-                return Poll::Ready(Ok(request));
+            if let Some(head) = taken.map_err(End::Refused)? {
+                return Poll::Ready(Ok(head));
             }
             match wire.poll_fill(SIP, cx) {
                 Poll::Ready(Ok(1..)) => {}

@@ -40,12 +40,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Takes a whole head, of `most` bytes, out of `buffer`; none if more of it must come first.
+    /// Takes the bytes of a whole head, `most` at most, out of `buffer`; none if more of them must come first.
     pub(super) fn take(
         &mut self,
         buffer: &mut BytesMut,
         most: usize,
-    ) -> Result<Option<Request>, Unread> {
+    ) -> Result<Option<Bytes>, Unread> {
         // Some clients send an empty line behind a body.
         while buffer.starts_with(b"\r\n") {
             buffer.advance(2);
@@ -60,7 +60,7 @@ impl Reading {
         }
         if let Some(end) = end {
             self.seen = 0;
-            return Request::parse(&buffer.split_to(end).freeze()).map(Some);
+            return Ok(Some(buffer.split_to(end).freeze()));
         }
         if self.seen == 0 {
             // What is no HTTP at all is not waited for.
@@ -72,7 +72,8 @@ impl Reading {
 }
 
 impl Request {
-    fn parse(bytes: &Bytes) -> Result<Self, Unread> {
+    /// Reads it out of the bytes of a whole head.
+    pub(super) fn parse(bytes: &Bytes) -> Result<Self, Unread> {
         let read = |parsed: &httparse::Request<'_, '_>| Self::read(bytes, parsed);
         parse(bytes, read)?.ok_or(Unread::Malformed)
     }

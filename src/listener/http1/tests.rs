@@ -1,16 +1,17 @@
 //! Whole conversations, held against another client's reading of them.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request as Question;
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1 as client;
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::*;
@@ -24,11 +25,13 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
     max_header_bytes: 8192,
 };
 
-/// A body in pieces, which may tell its length.
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a.cn\r\n\r\n";
+
+/// A body in pieces, which may tell how long it is, be it true or not.
 #[derive(Clone, Debug)]
 struct Pieces {
     left: VecDeque<Bytes>,
-    tells: bool,
+    told: Option<u64>,
 }
 
 impl http_body::Body for Pieces {
@@ -43,12 +46,8 @@ impl http_body::Body for Pieces {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.tells {
-            let length: usize = self.left.iter().map(Bytes::len).sum();
-            SizeHint::with_exact(length as u64)
-        } else {
-            SizeHint::default()
-        }
+        self.told
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -71,23 +70,58 @@ impl Handler for Same {
     }
 }
 
-/// What hyper's client reads of two answers in a row: the statuses and the bodies.
-async fn read_twice(same: &Same, question: &Question<Empty<Bytes>>) -> Vec<(u16, Bytes)> {
+/// Never answers, and says when it is dropped.
+#[derive(Default)]
+struct Never(Rc<Cell<bool>>);
+
+struct Dropped(Rc<Cell<bool>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
+}
+
+impl Handler for Never {
+    type Body = Pieces;
+
+    async fn handle(&self, _: Asked, _: &Peer) -> Response<Pieces> {
+        let _dropped = Dropped(Rc::clone(&self.0));
+        std::future::pending().await
+    }
+
+    fn refuse(&self, _: Unread, _: &Peer) -> Bytes {
+        Bytes::from_static(b"refused")
+    }
+}
+
+/// A wire, and its other end.
+fn wired() -> (Rc<RefCell<Wire>>, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let wire = Wire::new(Transport::Unix(ours), Instant::now());
-    let wire = Rc::new(RefCell::new(wire));
+    (Rc::new(RefCell::new(wire)), theirs)
+}
+
+/// Talks on `wire`, and lets go of it.
+async fn converse<H: Handler>(wire: Rc<RefCell<Wire>>, handler: &H) -> End {
     let (peer, stop, dates) = (
         Peer::new(None, Scheme::Http, &[]),
         Stop::default(),
         Dates::default(),
     );
     let place = Place {
-        handler: same,
+        handler,
         peer: &peer,
         limits: &LIMITS,
         stop: &stop,
         dates: &dates,
     };
+    talk(&wire, &place).await
+}
+
+/// What hyper's client reads of two answers in a row: the statuses and the bodies.
+async fn read_twice(same: &Same, question: &Question<Empty<Bytes>>) -> Vec<(u16, Bytes)> {
+    let (wire, theirs) = wired();
     let (mut sender, driver) = client::handshake(TokioIo::new(theirs)).await.unwrap();
     let asking = async move {
         let mut read = Vec::new();
@@ -105,12 +139,71 @@ async fn read_twice(same: &Same, question: &Question<Empty<Bytes>>) -> Vec<(u16,
         }
         read
     };
-    let talking = async {
-        talk(&wire, &place).await;
-        drop(wire);
-    };
-    let (read, _, ()) = tokio::join!(asking, driver, talking);
+    let (read, _, _) = tokio::join!(asking, driver, converse(wire, same));
     read
+}
+
+/// All that goes out of an answer of four bytes that tells of `told`, and how the conversation ends.
+async fn told_of(told: u64) -> (String, End) {
+    let (wire, mut client) = wired();
+    let left = [Bytes::from_static(b"ab"), Bytes::from_static(b"cd")].into();
+    let told = Some(told);
+    let same = Same {
+        status: 200,
+        body: Pieces { left, told },
+    };
+    client.write_all(GET).await.unwrap();
+    let end = converse(wire, &same).await;
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    (answer, end)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_never_longer_than_it_was_told_and_a_shorter_one_ends_the_connection() {
+    let (answer, end) = told_of(4).await;
+    assert!(answer.ends_with("\r\n\r\nabcd"), "{answer}");
+    assert_eq!(end, End::Rest);
+    let (answer, end) = told_of(3).await;
+    assert!(answer.ends_with("\r\n\r\nabc"), "{answer}");
+    assert_eq!(end, End::Rest);
+    let (answer, end) = told_of(5).await;
+    assert!(answer.ends_with("\r\n\r\nabcd"), "{answer}");
+    assert_eq!(end, End::Over);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_client_goes_away_is_dropped() {
+    let (wire, mut client) = wired();
+    let never = Never::default();
+    client.write_all(GET).await.unwrap();
+    let (end, ()) = tokio::join!(converse(wire, &never), async {
+        tokio::time::sleep(2 * LIMITS.idle_timeout).await;
+        assert!(!never.0.get());
+        drop(client);
+    });
+    assert_eq!(end, End::Gone);
+    assert!(never.0.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_sends_ahead_is_not_read_without_a_limit() {
+    let (wire, client) = wired();
+    let held = Rc::clone(&wire);
+    let never = Never::default();
+    let asks = GET.repeat(20_000);
+    let sending = async {
+        let mut sent = 0;
+        while let Ok(Ok(())) = tokio::time::timeout(LIMITS.rest, client.writable()).await {
+            sent += client.try_write(&asks).unwrap_or_default();
+        }
+        assert!(sent > 2 * SIP, "{sent}");
+        assert!(held.borrow().buffer.len() <= SIP);
+    };
+    tokio::select! {
+        end = converse(wire, &never) => panic!("{end:?}"),
+        () = sending => {}
+    }
 }
 
 proptest! {
@@ -124,7 +217,8 @@ proptest! {
     ) {
         let left: VecDeque<_> = lengths.iter().map(|n| Bytes::from(vec![b'x'; *n])).collect();
         let length: usize = lengths.iter().sum();
-        let same = Same { status, body: Pieces { left, tells } };
+        let told = tells.then_some(length as u64);
+        let same = Same { status, body: Pieces { left, told } };
         let version = if is_old { http::Version::HTTP_10 } else { http::Version::HTTP_11 };
         let question = Question::builder().method(method).version(version).uri("/");
         let question = question.header("Host", "a.cn").body(Empty::new()).unwrap();

@@ -1,7 +1,7 @@
 //! The clock beside a conversation, and the word that the worker stops. Knows no bytes.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep};
@@ -16,20 +16,25 @@ pub(super) struct Watch<'a, 's> {
     pub(super) stop: &'a Stop,
     pub(super) alarm: Pin<&'a mut Sleep>,
     pub(super) told: Pin<&'a mut Notified<'s>>,
-    pub(super) is_listening: bool,
+    /// Who is woken when there is something to look at.
+    pub(super) waker: Option<Waker>,
 }
 
 impl Watch<'_, '_> {
     /// Waits until the pulse says that the conversation is to end.
     pub(super) fn poll(&mut self, pulse: &Pulse, cx: &mut Context<'_>) -> Poll<End> {
-        if !self.is_listening {
-            // Once it was polled, being told wakes this task; the cell says the rest.
-            self.is_listening = true;
-            let _ = self.told.as_mut().poll(cx);
-        }
         if self.stop.is_set() && pulse.is_quiet() {
             return Poll::Ready(End::Cut(Cut::Idle));
         }
+        let is_heard = self
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_heard && !self.alarm.is_elapsed() {
+            // To say once more who is to be woken would cost more than all else here.
+            return Poll::Pending;
+        }
+        self.listen(cx);
         loop {
             ready!(self.alarm.as_mut().poll(cx));
             let now = Instant::now();
@@ -42,5 +47,11 @@ impl Watch<'_, '_> {
                 }
             }
         }
+    }
+
+    fn listen(&mut self, cx: &mut Context<'_>) {
+        self.waker = Some(cx.waker().clone());
+        // The cell says the rest.
+        let _ = self.told.as_mut().poll(cx);
     }
 }
