@@ -6,6 +6,7 @@ mod admit;
 mod open_data;
 mod outcome;
 mod phone;
+mod redirect;
 mod visit;
 
 use std::rc::Rc;
@@ -14,8 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::STRICT_TRANSPORT_SECURITY;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Response};
 use tokio::time::Instant;
 
 use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
@@ -28,7 +28,7 @@ use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
-use crate::listener::{Handler, Unread};
+use crate::listener::{Asked, Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::telemetry::AccessLog;
@@ -36,6 +36,7 @@ use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_I
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::head::{self, Host};
+use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
 
 use admit::Admission;
@@ -99,13 +100,16 @@ impl Gateway {
     async fn answer(
         &self,
         mut head: Parts,
-        body: Incoming,
+        body: Inflow,
         peer: &Peer,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
         let path = RequestPath::parse(uri.path())?;
+        if let Some(answer) = self.to_tls(&head, host, &path, peer) {
+            return Ok(answer.map(AnswerBody::own));
+        }
         let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;
         let own = match &route.action {
@@ -254,9 +258,9 @@ impl Gateway {
 impl Handler for Gateway {
     type Body = OutcomeBody;
 
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<OutcomeBody> {
-        let (head, body) = request.into_parts();
-        let mut visit = Visit::begin(&head, peer, &self.ledger);
+    async fn handle(&self, asked: Asked, peer: &Peer) -> Response<OutcomeBody> {
+        let Asked { head, body, at } = asked;
+        let mut visit = Visit::begin(&head, at, peer, &self.ledger);
         let rest = outcome::Rest::of(&head, &body);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
             Ok(answer) => answer,
@@ -267,7 +271,6 @@ impl Handler for Gateway {
                 answer
             }
         };
-        *answer.version_mut() = Version::HTTP_11;
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, visit.request_id.as_header().clone());

@@ -8,10 +8,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::visit::Visit;
 use crate::upstream::{self, SendError, X_REQUEST_ID};
+use crate::wire::inflow::Inflow;
 use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
 
@@ -113,7 +113,7 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    pub(super) fn of(head: &Parts, body: &Incoming) -> Self {
+    pub(super) fn of(head: &Parts, body: &Inflow) -> Self {
         let is_awaited = head.headers.contains_key(EXPECT);
         let hint = body.size_hint();
         let is_short = hint.upper().is_some_and(|most| most <= SHORT);

@@ -50,24 +50,25 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Begins with a request's head. The id of a trusted proxy is taken over.
-    pub(super) fn begin(head: &Parts, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
+    /// Begins with a request's head, which came at a time. The id of a trusted proxy is taken over.
+    pub(super) fn begin(head: &Parts, at: Instant, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
         let told = head.headers.get(X_REQUEST_ID).filter(|_| peer.is_trusted());
         let request_id = told
             .and_then(RequestId::parse)
             .unwrap_or_else(RequestId::generate);
         let asked = (head.method.clone(), head.uri.clone());
-        Self::new(request_id, Some(asked), peer, ledger)
+        Self::new(request_id, Some(asked), at, peer, ledger)
     }
 
     /// Begins with something that never became a request.
     pub(super) fn unread(peer: &Peer, ledger: &Rc<Ledger>) -> Self {
-        Self::new(RequestId::generate(), None, peer, ledger)
+        Self::new(RequestId::generate(), None, Instant::now(), peer, ledger)
     }
 
     fn new(
         request_id: RequestId,
         asked: Option<(Method, Uri)>,
+        since: Instant,
         peer: &Peer,
         ledger: &Rc<Ledger>,
     ) -> Self {
@@ -83,7 +84,7 @@ impl Visit {
             upstream_took: None,
             asked,
             client: peer.as_header().cloned(),
-            since: Instant::now(),
+            since,
             ledger: Rc::clone(ledger),
         }
     }

@@ -17,6 +17,7 @@ pub(super) struct Accepted {
 }
 
 /// A stream of bytes to and from a client.
+#[derive(Debug)]
 pub(super) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -33,15 +34,15 @@ impl Transport {
     }
 
     /// Waits until the system has something to read.
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bottom = self;
         while let Self::Tls(stream) = bottom {
             bottom = stream.get_ref().0;
         }
         match bottom {
-            Self::Tcp(stream) => stream.readable().await,
-            Self::Unix(stream) => stream.readable().await,
-            Self::Tls(_) => Ok(()),
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tls(_) => Poll::Ready(Ok(())),
         }
     }
 

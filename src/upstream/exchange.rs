@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::error::{Broken, SendError};
 use super::pool::Lease;
-use super::reply::{Framing, Reply};
+use super::reply::Reply;
 use super::request::Request;
+use crate::wire::framing::Framing;
 use crate::wire::headers::ManagedNames;
 
 /// What is read at once where little is expected, in bytes.
@@ -89,7 +90,9 @@ impl Exchange {
     ) -> Poll<Result<Option<Bytes>, SendError>> {
         self.send(cx)?;
         loop {
-            let data = framing.take(&mut self.lease.connection.buffer)?;
+            let data = framing
+                .take(&mut self.lease.connection.buffer)
+                .map_err(Broken::Chunk)?;
             if data.is_some() || framing.is_done() {
                 return Poll::Ready(Ok(data));
             }

@@ -4,7 +4,6 @@ mod alarm;
 mod answer;
 mod body;
 mod call;
-mod chunks;
 mod connection;
 mod error;
 mod exchange;

@@ -1,9 +1,12 @@
 //! HTTP words: which headers must go, where a token stands, what a refusal looks like. Knows no sessions and no routes.
 
 pub mod body;
+pub mod chunks;
 pub mod fields;
+pub mod framing;
 pub mod head;
 pub mod headers;
+pub mod inflow;
 pub mod members;
 pub mod refusal;
 pub mod request_id;

@@ -14,7 +14,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use crate::harness::{Ask, BASE, Scratch, World};
+use crate::harness::{Ask, BASE, Line, Scratch, World};
 
 /// Writes a new certificate for `names` and its key to `NAME.crt` and `NAME.key`.
 fn certify(directory: &Scratch, file: &str, names: &[&str]) -> CertificateDer<'static> {
@@ -164,5 +164,54 @@ fn a_renewal_that_cannot_be_shown_is_told_and_the_old_certificate_stays() {
     assert_eq!(
         shown(&client(&[&old], &[&TLS13]), "api.example.com", &world),
         old
+    );
+}
+
+#[test]
+fn who_comes_in_the_clear_is_sent_to_tls_and_reaches_no_backend() {
+    let directory = Scratch::new();
+    let trusted = certify(&directory, "tls", &["api.example.com"]);
+    let world = serving(&format!(
+        "{}\nredirect = \"127.0.0.1:0\"\nhsts = \"365d\"",
+        pair(directory.path(), "tls")
+    ));
+    let clear = world.gateway().addresses()[1];
+    for (host, target, place) in [
+        (
+            "api.example.com",
+            "/open/a?b=c%20",
+            "https://api.example.com/open/a?b=c%20",
+        ),
+        (
+            "api.example.com",
+            "/nowhere",
+            "https://api.example.com/nowhere",
+        ),
+        ("[::1]", "/wx/login", "https://[::1]/wx/login"),
+    ] {
+        let ask = Ask::post(target)
+            .without("Host")
+            .header("Host", host)
+            .body("x");
+        let answer = Line::to(clear).ask(&ask);
+        assert_eq!(
+            (answer.status, answer.header("Location")),
+            (308, Some(place))
+        );
+        assert_eq!(answer.header("Strict-Transport-Security"), None);
+        assert_eq!(world.access_line(&answer)["status"], 308);
+    }
+    let ask = Ask::get("/open/x").without("Host").header("Host", "a.cn/b");
+    Line::to(clear).ask(&ask).refused(400, "bad_request");
+    assert!(world.backend.seen().is_empty());
+    let client = client(&[&trusted], &[&TLS13]);
+    let mut stream = connect(&client, "api.example.com", world.address());
+    let ask = Ask::get("/open/x").header("Connection", "close");
+    stream.write_all(&ask.bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains("\r\nstrict-transport-security: max-age=31536000\r\n"),
+        "{answer}"
     );
 }
