@@ -31,7 +31,6 @@ use crate::endpoints::{check, check_method, logout};
 use crate::listener::{Asked, Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
-use crate::telemetry::AccessLog;
 use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
@@ -82,11 +81,7 @@ impl Gateway {
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
         let upstreams = Rc::new(upstreams);
         let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
-        let ledger = Rc::new(Ledger {
-            plan,
-            metrics,
-            log: AccessLog::here(),
-        });
+        let ledger = Rc::new(Ledger::new(&plan, metrics));
         Self {
             shared,
             sealer,
@@ -260,7 +255,7 @@ impl Handler for Gateway {
 
     async fn handle(&self, asked: Asked, peer: &Peer) -> Response<OutcomeBody> {
         let Asked { head, body, at } = asked;
-        let mut visit = Visit::begin(&head, at, peer, &self.ledger);
+        let mut visit = Box::new(Visit::begin(&head, at, peer, &self.ledger));
         let rest = outcome::Rest::of(&head, &body);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
             Ok(answer) => answer,

@@ -43,8 +43,8 @@ pub struct OutcomeBody {
 }
 
 impl OutcomeBody {
-    pub(super) fn new(body: AnswerBody, visit: Visit) -> Self {
-        let visit = Some(Box::new(visit));
+    pub(super) fn new(body: AnswerBody, visit: Box<Visit>) -> Self {
+        let visit = Some(visit);
         Self { body, visit }
     }
 

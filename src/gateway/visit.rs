@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::config::plan::Plan;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Rendered};
 use crate::upstream::X_REQUEST_ID;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
@@ -19,9 +19,36 @@ use crate::wire::request_id::RequestId;
 /// Where visits are written down: the names for the log, and one worker's counts. It belongs to one thread, so that a
 /// request does not touch a count of references that another core touches.
 pub(super) struct Ledger {
-    pub(super) plan: Arc<Plan>,
     pub(super) metrics: Arc<WorkerMetrics>,
-    pub(super) log: AccessLog,
+    log: AccessLog,
+    message: Rendered,
+    /// What a line says of each route, app and upstream.
+    routes: Vec<Rendered>,
+    apps: Vec<Rendered>,
+    upstreams: Vec<Rendered>,
+}
+
+impl Ledger {
+    /// Writes down visits to what is in `plan`, in this thread's log.
+    pub(super) fn new(plan: &Plan, metrics: Arc<WorkerMetrics>) -> Self {
+        let log = AccessLog::here();
+        let field = |name, value: &str| log.render(|line| line.text(name, value));
+        let (routes, apps, upstreams) = (&plan.routes, &plan.apps, &plan.upstreams);
+        Self {
+            message: field("message", "request"),
+            routes: routes
+                .iter()
+                .map(|route| field("route", &route.label))
+                .collect(),
+            apps: apps.iter().map(|app| field("app", &app.app.name)).collect(),
+            upstreams: upstreams
+                .iter()
+                .map(|one| field("upstream", &one.name))
+                .collect(),
+            metrics,
+            log,
+        }
+    }
 }
 
 /// One request, as the log and the metrics will see it: when it is dropped, it writes the access line and counts, so
@@ -99,24 +126,28 @@ impl Visit {
     fn end(&self) {
         let took = self.since.elapsed();
         let status = self.status.unwrap_or_else(client_gone);
-        let Ledger { plan, metrics, log } = &*self.ledger;
-        metrics.request(self.route, status, took);
-        let route = self.route.and_then(|index| plan.routes.get(index));
-        let app = self.app.and_then(|index| plan.apps.get(index));
-        let upstream = self.upstream.and_then(|index| plan.upstreams.get(index));
-        log.write("request", |line| {
+        let ledger = &*self.ledger;
+        ledger.metrics.request(self.route, status, took);
+        let route = self.route.and_then(|index| ledger.routes.get(index));
+        let app = self.app.and_then(|index| ledger.apps.get(index));
+        let upstream = self.upstream.and_then(|index| ledger.upstreams.get(index));
+        ledger.log.write(&ledger.message, |line| {
             line.text("request_id", self.request_id.as_str());
             if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
                 line.word("client", client);
             }
-            if let Some((method, _)) = &self.asked {
+            if let Some((method, uri)) = &self.asked {
                 line.word("method", method.as_str());
+                line.text("path", uri.path());
             }
-            line.maybe("path", self.asked.as_ref().map(|(_, uri)| uri.path()));
-            line.maybe("route", route.map(|route| route.label.as_str()));
-            line.maybe("app", app.map(|plan| plan.app.name.as_str()));
+            route
+                .into_iter()
+                .chain(app)
+                .for_each(|named| line.add(named));
             line.number("status", status.as_u16().into());
-            line.maybe("upstream", upstream.map(|upstream| upstream.name.as_str()));
+            if let Some(upstream) = upstream {
+                line.add(upstream);
+            }
             if let Some(took) = self.upstream_took {
                 line.millis("upstream_ms", took);
             }
