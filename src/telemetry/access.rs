@@ -151,7 +151,7 @@ impl Fields<'_> {
         let whole = span.as_secs() * 1000 + u64::from(micros / 1000);
         let mut part = micros % 1000;
         let mut digits = 3;
-        while digits > 1 && part % 10 == 0 {
+        while digits > 1 && part.is_multiple_of(10) {
             part /= 10;
             digits -= 1;
         }
