@@ -10,8 +10,8 @@ use moka::sync::Cache;
 use super::Opened;
 use crate::config::plan::SessionsPlan;
 use crate::domain::clock::Clock;
-use crate::domain::identity::{Identity, WechatId};
-use crate::domain::session::{KeyRing, Session, SessionKey, SessionLimits, UserKeys};
+use crate::domain::identity::{App, Identity, WechatId};
+use crate::domain::session::{KeyRing, Session, SessionKey, SessionLimits, User, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
@@ -19,8 +19,8 @@ use crate::metrics::Metrics;
 #[derive(Clone)]
 pub struct MemoryStore {
     sessions: Cache<SkeyDigest, Arc<Session>>,
-    /// The keys of each user in each app. A session holds its own as well, so that dropping one here costs no session.
-    keys: Cache<(usize, WechatId), Arc<KeyRing>>,
+    /// The users of each app. A session holds its own as well, so that dropping one here costs no session.
+    users: Cache<(usize, WechatId), Arc<User>>,
     limits: SessionLimits,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -38,11 +38,11 @@ impl MemoryStore {
                 .time_to_live(lifetime)
                 .time_to_idle(idle)
                 .eviction_listener(move |_, session: Arc<Session>, _| {
-                    counted.session_closed(session.identity.app.index);
+                    counted.session_closed(session.user().app.index);
                 })
                 .build(),
             // Counted from when a user's keys were last renewed or asked for: they outlive every session of theirs.
-            keys: Cache::builder()
+            users: Cache::builder()
                 .max_capacity(plan.capacity)
                 .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(lifetime)
@@ -55,11 +55,18 @@ impl MemoryStore {
 
     pub(super) fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, NoEntropy> {
         let skey = Skey::generate()?;
-        let app = identity.app.index;
-        let keys = self.keys_of(&identity, key);
-        let session = Arc::new(Session::open(identity, keys, self.limits, self.clock.now()));
+        let Identity {
+            app,
+            openid,
+            unionid,
+            account,
+        } = identity;
+        let place = app.index;
+        let user = self.user(app, openid, key);
+        let now = self.clock.now();
+        let session = Arc::new(Session::open(user, unionid, account, self.limits, now));
         self.sessions.insert(skey.digest(), Arc::clone(&session));
-        self.metrics.session_opened(app);
+        self.metrics.session_opened(place);
         Ok(Opened { skey, session })
     }
 
@@ -77,27 +84,26 @@ impl MemoryStore {
     }
 
     pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
-        let keys = self.keys.get(&(app, openid.clone()))?;
-        Some(keys.keys())
+        let user = self.users.get(&(app, openid.clone()))?;
+        Some(user.keys.keys())
     }
 
     pub(super) fn tidy(&self) {
         self.sessions.run_pending_tasks();
-        self.keys.run_pending_tasks();
+        self.users.run_pending_tasks();
     }
 
-    fn keys_of(&self, identity: &Identity, key: SessionKey) -> Arc<KeyRing> {
-        let user = (identity.app.index, identity.openid.clone());
-        let entry = self
-            .keys
-            .entry(user)
-            .or_insert_with(|| Arc::new(KeyRing::new(key.clone())));
-        let is_known = !entry.is_fresh();
-        let keys = entry.into_value();
-        if is_known {
-            keys.renew(key);
-        }
-        keys
+    fn user(&self, app: Arc<App>, openid: WechatId, key: SessionKey) -> Arc<User> {
+        let place = (app.index, openid.clone());
+        let new = User {
+            app,
+            openid,
+            keys: KeyRing::new(key.clone()),
+        };
+        let user = self.users.entry(place).or_insert_with(|| Arc::new(new));
+        let user = user.into_value();
+        user.keys.renew(key);
+        user
     }
 }
 
