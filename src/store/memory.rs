@@ -8,10 +8,11 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::Opened;
+use super::users::Users;
 use crate::config::plan::SessionsPlan;
 use crate::domain::clock::Clock;
-use crate::domain::identity::{App, Identity, WechatId};
-use crate::domain::session::{KeyRing, Session, SessionKey, SessionLimits, User, UserKeys};
+use crate::domain::identity::{Identity, WechatId};
+use crate::domain::session::{Session, SessionKey, SessionLimits, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
@@ -19,8 +20,8 @@ use crate::metrics::Metrics;
 #[derive(Clone)]
 pub struct MemoryStore {
     sessions: Cache<SkeyDigest, Arc<Session>>,
-    /// The users of each app. A session holds its own as well, so that dropping one here costs no session.
-    users: Cache<(usize, WechatId), Arc<User>>,
+    /// A session holds its own as well, so that one who is forgotten here costs no session.
+    users: Arc<Users>,
     limits: SessionLimits,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -41,12 +42,7 @@ impl MemoryStore {
                     counted.session_closed(session.user().app.index);
                 })
                 .build(),
-            // Counted from when a user's keys were last renewed or asked for: they outlive every session of theirs.
-            users: Cache::builder()
-                .max_capacity(plan.capacity)
-                .eviction_policy(EvictionPolicy::lru())
-                .time_to_idle(lifetime)
-                .build(),
+            users: Arc::new(Users::new(plan.capacity, lifetime, clock.now())),
             limits: plan.limits,
             clock,
             metrics,
@@ -61,9 +57,8 @@ impl MemoryStore {
             unionid,
             account,
         } = identity;
-        let place = app.index;
-        let user = self.user(app, openid, key);
-        let now = self.clock.now();
+        let (now, place) = (self.clock.now(), app.index);
+        let user = self.users.log_in(app, openid, key, now);
         let session = Arc::new(Session::open(user, unionid, account, self.limits, now));
         self.sessions.insert(skey.digest(), Arc::clone(&session));
         self.metrics.session_opened(place);
@@ -84,26 +79,12 @@ impl MemoryStore {
     }
 
     pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
-        let user = self.users.get(&(app, openid.clone()))?;
-        Some(user.keys.keys())
+        self.users.keys(app, openid)
     }
 
     pub(super) fn tidy(&self) {
         self.sessions.run_pending_tasks();
-        self.users.run_pending_tasks();
-    }
-
-    fn user(&self, app: Arc<App>, openid: WechatId, key: SessionKey) -> Arc<User> {
-        let place = (app.index, openid.clone());
-        let new = User {
-            app,
-            openid,
-            keys: KeyRing::new(key.clone()),
-        };
-        let user = self.users.entry(place).or_insert_with(|| Arc::new(new));
-        let user = user.into_value();
-        user.keys.renew(key);
-        user
+        self.users.tidy(self.clock.now());
     }
 }
 
