@@ -1,11 +1,12 @@
 //! Sessions in this process: a bounded cache by digest. Our own clock says when one has ended; the cache's own
-//! expiry only bounds memory.
+//! expiry only frees memory.
 
 use std::fmt;
 use std::sync::Arc;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use rustc_hash::FxBuildHasher;
 
 use super::Opened;
 use super::users::Users;
@@ -19,7 +20,7 @@ use crate::metrics::Metrics;
 /// A store in memory. Clones show the same sessions.
 #[derive(Clone)]
 pub struct MemoryStore {
-    sessions: Cache<SkeyDigest, Arc<Session>>,
+    sessions: Cache<SkeyDigest, Arc<Session>, FxBuildHasher>,
     /// A session holds its own as well, so that one who is forgotten here costs no session.
     users: Arc<Users>,
     limits: SessionLimits,
@@ -32,16 +33,19 @@ impl MemoryStore {
         let SessionLimits { lifetime, idle } = plan.limits;
         let counted = Arc::clone(&metrics);
         Self {
-            // Least recently used goes first: a policy that weighs frequency would turn fresh logins away.
             sessions: Cache::builder()
                 .max_capacity(plan.capacity)
+                // Least recently used goes first: a policy that weighs frequency would turn fresh logins away.
                 .eviction_policy(EvictionPolicy::lru())
-                .time_to_live(lifetime)
+                // The order of use is kept anyway; to free what is over its lifetime the moment it is would take another
+                // order. `find` drops it if it is still used, and this does if it is not.
                 .time_to_idle(idle)
                 .eviction_listener(move |_, session: Arc<Session>, _| {
                     counted.session_closed(session.user().app.index);
                 })
-                .build(),
+                // A digest is as good as random, and nobody can crowd those that are stored, because they are of
+                // random skeys of ours.
+                .build_with_hasher(FxBuildHasher),
             users: Arc::new(Users::new(plan.capacity, lifetime, clock.now())),
             limits: plan.limits,
             clock,
