@@ -183,7 +183,7 @@ fn forwarded(
         body,
         peer: &peer,
         request_id: &request_id,
-        identity,
+        identity: identity.map(Identity::facts),
         event: None,
     };
     let shown = sealer.seal(outbound).shown();

@@ -166,7 +166,7 @@ impl Gateway {
             body,
             peer,
             request_id: &visit.request_id,
-            identity: session.as_ref().map(|session| &session.identity),
+            identity: session.as_ref().map(|session| session.facts()),
             event: None,
         });
         let since = Instant::now();
@@ -207,7 +207,7 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Refusal> {
         check_method(&head.method)?;
         let session = self.look_up(apps, head, body).await?;
-        visit.app = Some(session.identity.app.index);
+        visit.app = Some(session.user().app.index);
         let now = self.shared.clock.now();
         Ok(check::answer(&session, now, response))
     }

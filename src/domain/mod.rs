@@ -7,6 +7,7 @@ pub mod clock;
 pub mod field_name;
 pub mod header_text;
 pub mod identity;
+pub mod inline_text;
 pub mod login_code;
 pub mod path;
 pub mod peer;

@@ -38,7 +38,7 @@ impl Gateway {
             .await?;
         visit.app = admission.app();
         let Admission { session, mut body } = admission;
-        let app = session.as_ref().map(|session| &session.identity.app);
+        let app = session.as_ref().map(|session| &session.user().app);
         let app = app.ok_or_else(missing)?;
         match &route.recipient {
             Recipient::Client(response) => {

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::SealedBody;
 use crate::config::plan::{IdentityHeader, IdentityPlan};
-use crate::domain::identity::Identity;
+use crate::domain::identity::Facts;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::token::TokenPlace;
@@ -72,7 +72,7 @@ pub struct Outbound<'a> {
     /// Its id.
     pub request_id: &'a RequestId,
     /// The user, if there is one.
-    pub identity: Option<&'a Identity>,
+    pub identity: Option<Facts<'a>>,
     /// Why wxgate itself asks; none where a client does.
     pub event: Option<Event>,
 }
@@ -184,10 +184,10 @@ impl Sealer {
         }
     }
 
-    fn write_identity(&self, identity: &Identity, text: &mut Vec<u8>) {
+    fn write_identity(&self, facts: Facts<'_>, text: &mut Vec<u8>) {
         for IdentityHeader { name, fact } in &self.identity.headers {
-            if let Some(value) = identity.tell(*fact) {
-                write_header(name, &value, text);
+            if let Some(value) = facts.tell(*fact) {
+                write_line(name, value, text);
             }
         }
     }
@@ -228,9 +228,14 @@ impl Sealed {
 }
 
 fn write_header(name: &HeaderName, value: &HeaderValue, text: &mut Vec<u8>) {
+    write_line(name, value.as_bytes(), text);
+}
+
+/// Writes a header whose `value` is of a type that is always a valid one.
+fn write_line(name: &HeaderName, value: &[u8], text: &mut Vec<u8>) {
     text.extend_from_slice(name.as_str().as_bytes());
     text.extend_from_slice(b": ");
-    text.extend_from_slice(value.as_bytes());
+    text.extend_from_slice(value);
     text.extend_from_slice(b"\r\n");
 }
 
