@@ -6,20 +6,22 @@ mod admit;
 mod open_data;
 mod outcome;
 mod phone;
+mod redirect;
 mod visit;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::STRICT_TRANSPORT_SECURITY;
 use http::request::Parts;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use tokio::time::Instant;
 
 use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
 use crate::domain::clock::Clock;
 use crate::domain::path::RequestPath;
-use crate::domain::peer::Peer;
+use crate::domain::peer::{Peer, Scheme};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
 use crate::domain::template::Template;
@@ -105,6 +107,9 @@ impl Gateway {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
         let path = RequestPath::parse(uri.path())?;
+        if let Some(answer) = self.to_tls(&head, host, &path, peer) {
+            return Ok(answer.map(AnswerBody::own));
+        }
         let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;
         let own = match &route.action {
@@ -224,6 +229,15 @@ impl Gateway {
         Ok(logout::answer(&self.shared.store, digest.as_ref(), response).await)
     }
 
+    /// Tells browsers to come under TLS from now on, where the config says so and they have.
+    fn tell_of_tls(&self, headers: &mut HeaderMap, peer: &Peer) {
+        if let Some(hsts) = &self.shared.plan.server.hsts
+            && peer.scheme() == Scheme::Https
+        {
+            headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+    }
+
     /// The answer to a refusal, in the shape that the route, else the config, else the table gives it.
     fn tell(&self, refusal: &Refusal, visit: &Visit) -> Response<Bytes> {
         let plan = &self.shared.plan;
@@ -260,6 +274,7 @@ impl Handler for Gateway {
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, visit.request_id.as_header().clone());
+        self.tell_of_tls(answer.headers_mut(), peer);
         visit.status = Some(answer.status());
         answer.map(|body| OutcomeBody::new(body, visit))
     }

@@ -13,7 +13,7 @@
 //! main                                      arguments, and how a process ends
 //! demo   service                            everything on loopback │ signals, systemd
 //! app                                       config → parts → run; alone in seeing every part
-//! gateway   explain                         the journey of a request, done │ told
+//! gateway   explain   renewal               the journey of a request, done │ told │ new certificates
 //! endpoints   admin                         login, check, logout, phone │ the operator's pages, /api/decrypt
 //! store   wechat   upstream   listener      sessions │ WeChat's API │ backends │ sockets
 //! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
@@ -80,6 +80,7 @@ pub mod explain;
 pub mod gateway;
 pub mod listener;
 pub mod metrics;
+mod renewal;
 pub mod service;
 pub mod simulator;
 pub mod store;

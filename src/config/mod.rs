@@ -9,6 +9,7 @@ mod admin;
 mod answer;
 mod apps;
 mod body_fields;
+mod certificates;
 mod dialect;
 mod headers;
 mod identity;
@@ -39,6 +40,7 @@ mod wechat;
 
 use std::path::Path;
 
+pub use certificates::{CertificateError, Certificates};
 pub use problems::Problems;
 pub use surroundings::Surroundings;
 

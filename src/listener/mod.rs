@@ -30,7 +30,7 @@ use crate::domain::peer::{Peer, Scheme};
 use crate::metrics::WorkerMetrics;
 use crate::wire::inflow::Inflow;
 
-pub use socket::{BindError, Socket, bind};
+pub use socket::{BindError, Door, Socket, bind};
 pub use stop::Stop;
 
 use http1::{Dates, Place};
@@ -135,7 +135,10 @@ impl<H: Handler> Listener<H> {
                 max_header_bytes: plan.max_header_bytes,
             },
             trusted_proxies: plan.trusted_proxies.clone(),
-            tls: plan.tls.clone().map(TlsAcceptor::from),
+            tls: plan
+                .tls
+                .as_ref()
+                .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
             max_connections: plan.max_connections,
             count,
             here: Cell::new(0),
@@ -152,14 +155,15 @@ impl<H: Handler> Listener<H> {
     /// A socket cannot be given to the runtime.
     pub async fn serve(
         self,
-        sockets: Vec<Socket>,
+        doors: Vec<Door>,
         stopping: impl Future<Output = ()>,
         drain: Duration,
     ) -> io::Result<()> {
         let listener = Rc::new(self);
         let mut accepting = tokio::task::JoinSet::new();
-        for socket in sockets {
-            accepting.spawn_local(Rc::clone(&listener).accept(socket.into_async()?));
+        for Door { socket, scheme } in doors {
+            let accept = Rc::clone(&listener).accept(socket.into_async()?, scheme);
+            accepting.spawn_local(accept);
         }
         stopping.await;
         accepting.shutdown().await;
@@ -174,10 +178,10 @@ impl<H: Handler> Listener<H> {
         Ok(())
     }
 
-    async fn accept(self: Rc<Self>, socket: socket::AsyncSocket) {
+    async fn accept(self: Rc<Self>, socket: socket::AsyncSocket, scheme: Scheme) {
         loop {
             match socket.accept().await {
-                Ok(accepted) => self.take(accepted),
+                Ok(accepted) => self.take(accepted, scheme),
                 Err(error) if socket::is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "no connection can be accepted");
@@ -187,12 +191,7 @@ impl<H: Handler> Listener<H> {
         }
     }
 
-    fn take(self: &Rc<Self>, accepted: Accepted) {
-        let scheme = if self.tls.is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        };
+    fn take(self: &Rc<Self>, accepted: Accepted, scheme: Scheme) {
         let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
         if let Some(guest) = Guest::enter(self) {
             tokio::task::spawn_local(guest.stay(accepted.transport, peer));
@@ -200,7 +199,7 @@ impl<H: Handler> Listener<H> {
         }
         let last_words = self.handler.refuse(Unread::TooMany, &peer);
         // Under TLS, words in the clear would be none, and a handshake is more than is left for one too many.
-        if self.tls.is_none() {
+        if scheme == Scheme::Http {
             accepted.transport.dismiss(&last_words);
         }
     }
@@ -223,7 +222,11 @@ impl<H: Handler> Guest<H> {
 
     async fn stay(self, transport: Transport, peer: Peer) {
         let Self(listener) = &self;
-        let handshake = transport.secure(listener.tls.as_ref());
+        let tls = listener
+            .tls
+            .as_ref()
+            .filter(|_| peer.scheme() == Scheme::Https);
+        let handshake = transport.secure(tls);
         match tokio::time::timeout(listener.limits.header_timeout, handshake).await {
             Ok(Ok(transport)) => {
                 let place = Place {

@@ -139,7 +139,7 @@ fn passing(
 ) -> Result<HeaderMap, Broken> {
     let connection = headers.iter().filter(|h| is_named(h.name, &CONNECTION));
     let sieve = hidden.sieve(connection.map(|header| header.value));
-    // With room for one of the gateway's own.
+    // With room for what the gateway adds.
     let mut map = HeaderMap::with_capacity(headers.len() + 1);
     for Header { name, value } in headers {
         let is_void = frame.is_length_void && is_named(name, &CONTENT_LENGTH);

@@ -5,10 +5,13 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::refusal::Refusal;
+use crate::domain::byte_set::ByteSet;
 use crate::domain::refusal::RefusalCode;
 
 /// The longest request target, in bytes: as other servers have it, and far above what a mini-program sends.
 const MAX_TARGET: usize = 8 * 1024;
+/// What may stand in the name of a host.
+const NAME: ByteSet = ByteSet::ALPHANUMERIC.and(b"-_.");
 
 /// The one host that a request names, as its `Host` header wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,12 @@ impl<'a> Host<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.name
+    }
+
+    /// Whether it names a port, if only an empty one.
+    #[must_use]
+    pub fn has_port(&self) -> bool {
+        self.authority.len() > self.name.len()
     }
 
     fn parse(authority: &'a str) -> Option<Self> {
@@ -109,7 +118,7 @@ fn is_name(name: &str) -> bool {
     let is_clean = name.bytes().all(|b| {
         let is_label_empty = b == b'.' && before == b'.';
         before = b;
-        !is_label_empty && (b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        !is_label_empty && NAME.has(b)
     });
     is_clean && before != b'.'
 }
