@@ -63,7 +63,8 @@ async fn rest<H>(wire: &RefCell<Wire>, place: &Place<'_, H>) -> Option<Cut> {
 /// Ends a connection, with its last words if there are any.
 async fn finish<H: Handler>(mut wire: Wire, end: End, place: &Place<'_, H>) {
     // A client that is gone, or stays but takes nothing, needs no last words.
-    let _: Result<io::Result<()>, _> = timeout(LINGER, part(&mut wire, end, place)).await;
+    let parting = Box::pin(part(&mut wire, end, place));
+    let _: Result<io::Result<()>, _> = timeout(LINGER, parting).await;
 }
 
 async fn part<H: Handler>(wire: &mut Wire, end: End, place: &Place<'_, H>) -> io::Result<()> {

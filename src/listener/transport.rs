@@ -28,7 +28,11 @@ impl Transport {
     /// The same stream under TLS, if there is an acceptor.
     pub(super) async fn secure(self, acceptor: Option<&TlsAcceptor>) -> io::Result<Self> {
         match acceptor {
-            Some(acceptor) => Ok(Self::Tls(Box::new(acceptor.accept(self).await?))),
+            // On the heap, for a connection in clear does not keep room for a handshake.
+            Some(acceptor) => {
+                let accepted = Box::pin(acceptor.accept(self)).await?;
+                Ok(Self::Tls(Box::new(accepted)))
+            }
             None => Ok(self),
         }
     }

@@ -95,6 +95,24 @@ impl Handler for Never {
     }
 }
 
+/// Answers with what it is told.
+struct Echo;
+
+impl Handler for Echo {
+    type Body = Pieces;
+
+    async fn handle(&self, asked: Asked, _: &Peer) -> Response<Pieces> {
+        let heard = asked.body.collect().await.unwrap().to_bytes();
+        let told = Some(heard.len() as u64);
+        let left = [heard].into();
+        Response::new(Pieces { left, told })
+    }
+
+    fn refuse(&self, _: Unread, _: &Peer) -> Bytes {
+        Bytes::from_static(b"refused")
+    }
+}
+
 /// A wire, and its other end.
 fn wired() -> (Rc<RefCell<Wire>>, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -206,7 +224,87 @@ async fn what_a_client_sends_ahead_is_not_read_without_a_limit() {
     }
 }
 
+/// A request with this body, in chunks of a size or whole.
+fn question(body: &[u8], chunk: Option<usize>) -> Vec<u8> {
+    let head = "POST / HTTP/1.1\r\nHost: a.cn\r\n";
+    let Some(size) = chunk else {
+        let length = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+        return [length.as_bytes(), body].concat();
+    };
+    let mut bytes = format!("{head}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
+    for chunk in body.chunks(size) {
+        bytes.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        bytes.extend([chunk, b"\r\n"].concat());
+    }
+    bytes.extend(b"0\r\nX-Trailer: a\r\n\r\n");
+    bytes
+}
+
+/// The bodies of all answers in `bytes`.
+fn bodies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut bodies = Vec::new();
+    while !bytes.is_empty() {
+        let mut headers = [httparse::EMPTY_HEADER; 8];
+        let mut head = httparse::Response::new(&mut headers);
+        let length = head.parse(bytes).unwrap().unwrap();
+        let told = head.headers.iter().find(|h| h.name == "content-length");
+        let told = std::str::from_utf8(told.unwrap().value).unwrap();
+        let end = length + told.parse::<usize>().unwrap();
+        bodies.push(bytes[length..end].to_vec());
+        bytes = &bytes[end..];
+    }
+    bodies
+}
+
+/// What comes back for these pieces, sent one after the other.
+async fn echoes(pieces: Vec<Vec<u8>>) -> Vec<u8> {
+    let (wire, client) = wired();
+    let (mut reading, mut writing) = client.into_split();
+    let asking = async move {
+        for piece in pieces {
+            writing.write_all(&piece).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        // The end of what the client says would end the conversation.
+        writing
+    };
+    let hearing = async {
+        let mut heard = Vec::new();
+        reading.read_to_end(&mut heard).await.unwrap();
+        heard
+    };
+    let (_, _writing, heard) = tokio::join!(converse(wire, &Echo), asking, hearing);
+    heard
+}
+
 proptest! {
+    #[test]
+    fn requests_with_bodies_are_answered_in_their_order_however_they_are_cut(
+        bodies_in in prop::collection::vec(
+            (prop::collection::vec(any::<u8>(), 0..400), prop::option::of(1..90_usize)),
+            1..6,
+        ),
+        cuts in prop::collection::vec(1..200_usize, 1..30),
+    ) {
+        let mut asked: Vec<u8> = bodies_in
+            .iter()
+            .flat_map(|(body, chunk)| question(body, *chunk))
+            .collect();
+        asked.extend(b"GET / HTTP/1.1\r\nHost: a.cn\r\nConnection: close\r\n\r\n");
+        let (mut rest, mut pieces) = (asked.as_slice(), Vec::new());
+        for cut in cuts {
+            let (piece, after) = rest.split_at(cut.min(rest.len()));
+            pieces.push(piece.to_vec());
+            rest = after;
+        }
+        pieces.push(rest.to_vec());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let heard = runtime.unwrap().block_on(echoes(pieces));
+        let mut expected: Vec<_> = bodies_in.into_iter().map(|(body, _)| body).collect();
+        expected.push(Vec::new());
+        prop_assert_eq!(bodies(&heard), expected);
+    }
+
     #[test]
     fn an_answer_is_read_as_it_was_given_and_so_is_the_next_one(
         lengths in prop::collection::vec(prop_oneof![0..100_usize, 0..40_000_usize], 0..5),
