@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -11,10 +11,14 @@ use clap::Parser;
 use form_urlencoded::Serializer;
 use mimalloc::MiMalloc;
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 use wxgate::simulator::{Behaviour, Sealed, Simulator};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 4096;
 
 /// The simulator, with one mini-program.
 #[derive(Debug, Parser)]
@@ -35,7 +39,7 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let simulator = Simulator::start(TcpListener::bind("127.0.0.1:0")?)?;
+    let simulator = Simulator::start(listener()?)?;
     simulator.register_app(&arguments.appid, &arguments.secret);
     let (logins, appid) = (arguments.logins, &arguments.appid);
     write_forms(&simulator, appid, logins, &arguments.forms)?;
@@ -51,6 +55,14 @@ fn main() -> anyhow::Result<()> {
         say(&json!({ "calls": calls, "connections": connections }).to_string())?;
     }
     Ok(())
+}
+
+/// Listens with room for a crowd that comes at once: WeChat is not what is to be measured.
+fn listener() -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn write_forms(simulator: &Simulator, appid: &str, logins: u64, file: &Path) -> anyhow::Result<()> {

@@ -22,7 +22,7 @@ struct Arguments {
     /// A file with the host and the path of a target in each line, which requests take in turn
     #[arg(long)]
     targets: Option<PathBuf>,
-    /// A file with a form in each line, to be posted to --path once
+    /// A file with a form in each line, to be posted to --path once; no more than --most of them
     #[arg(long)]
     forms: Option<PathBuf>,
     /// How many of the forms to leave out
@@ -100,7 +100,9 @@ fn requests(arguments: &Arguments) -> anyhow::Result<Requests> {
     let usual = Target::path(&arguments.path);
     if let Some(file) = &arguments.forms {
         let forms = read(file)?;
-        return Ok(Requests::once(&usual, forms.lines().skip(arguments.skip)));
+        let most = usize::try_from(arguments.most).unwrap_or(usize::MAX);
+        let forms = forms.lines().skip(arguments.skip).take(most);
+        return Ok(Requests::once(&usual, forms));
     }
     let tokens = arguments.tokens.as_deref().map(read).transpose()?;
     let tokens: Vec<_> = tokens

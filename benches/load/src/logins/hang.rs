@@ -13,8 +13,8 @@ use crate::stage::Place;
 
 /// More logins a second than the gateway lets wait within the time for one call.
 const RATE: u64 = 3000;
-/// Enough for all that wait and all that are refused meanwhile.
-const CONNECTIONS: &str = "9000";
+/// Enough for all that wait, and some for those that are refused meanwhile.
+const CONNECTIONS: &str = "5000";
 /// After this, no login waits any more.
 const GIVEN_UP: Duration = Duration::from_secs(5);
 /// After this, what they held is free.
