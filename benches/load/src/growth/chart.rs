@@ -24,11 +24,11 @@ const BOTTOM: f64 = 178.0;
 const STYLE: &str = "\
 <style>
   .paper { fill: #fff } text { fill: #24292f } .quiet { fill: #57606a } .grid { stroke: #d8dee4 }
-  .a { --ink: #07935a } .b { --ink: #6e7781 } .c { --ink: #0969da } .d { --ink: #bc4c00 }
-  .words { fill: var(--ink) } .line { stroke: var(--ink); fill: none } .dot { fill: var(--ink) }
+  .a { color: #07935a } .b { color: #6e7781 } .c { color: #0969da } .d { color: #bc4c00 }
+  .words { fill: currentColor } .line { stroke: currentColor; fill: none } .dot { fill: currentColor }
   @media (prefers-color-scheme: dark) {
     .paper { fill: #0d1117 } text { fill: #e6edf3 } .quiet { fill: #9198a1 } .grid { stroke: #30363d }
-    .a { --ink: #3fb950 } .b { --ink: #9198a1 } .c { --ink: #58a6ff } .d { --ink: #f0883e }
+    .a { color: #3fb950 } .b { color: #9198a1 } .c { color: #58a6ff } .d { color: #f0883e }
   }
 </style>
 ";

@@ -212,7 +212,8 @@ impl Running {
 fn counted(program: &str, work: &Path) -> Command {
     let profile = work.join("profile.%p");
     let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--instr-atstart=no"]);
+    // Threads that valgrind lets run in turn as fairly as it can: none starves.
+    command.args(["--tool=callgrind", "--instr-atstart=no", "--fair-sched=try"]);
     command.arg(format!("--callgrind-out-file={}", profile.display()));
     command.arg(program);
     command
