@@ -12,7 +12,11 @@ const COUNTS: [u64; 4] = [1, 10, 100, 1000];
 const CONNECTIONS: u32 = 64;
 /// Requests a second.
 const RATE: u32 = 2000;
-/// How many hosts the routes are of.
+/// Every third route is for one path alone.
+const EXACT: u64 = 1;
+/// Every third is for all that goes to a host of its own, and the others are for all below a path.
+const OF_HOST: u64 = 2;
+/// How many hosts these others share.
 const HOSTS: u64 = 8;
 
 pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Found>> {
@@ -79,10 +83,10 @@ fn config(routes: u64) -> String {
     let mut config = format!("{before}[[routes]]\npath = \"/wx/login\"\naction = \"login\"\n");
     for number in 0..routes {
         let (host, path) = target(number);
-        let path = if is_exact(number) {
-            path
-        } else {
-            format!("{}/*", area(number))
+        let path = match number % 3 {
+            EXACT => path,
+            OF_HOST => "/*".to_owned(),
+            _ => format!("{}/*", area(number)),
         };
         // Writing to a String does not fail.
         let _ = write!(
@@ -95,13 +99,12 @@ fn config(routes: u64) -> String {
 
 /// A host and a path that one route has.
 fn target(number: u64) -> (String, String) {
-    let host = format!("shop-{}.example.com", number % HOSTS);
+    let host = match number % 3 {
+        OF_HOST => number + HOSTS,
+        _ => number % HOSTS,
+    };
+    let host = format!("shop-{host:04}.example.com");
     (host, format!("{}/bytes/1024", area(number)))
-}
-
-/// Every third route is for one path alone, the others for all below one.
-fn is_exact(number: u64) -> bool {
-    number % 3 == 1
 }
 
 fn area(number: u64) -> String {
@@ -120,10 +123,12 @@ mod tests {
             assert_eq!(routes, count + 1);
         }
         let config = config(10);
-        assert!(
-            config.contains("\"/shops/01/area-0001/bytes/1024\""),
-            "{config}"
-        );
-        assert!(config.contains("\"/shops/02/area-0002/*\""), "{config}");
+        for route in [
+            "shop-0000.example.com\"]\npath = \"/shops/00/area-0000/*\"",
+            "shop-0001.example.com\"]\npath = \"/shops/01/area-0001/bytes/1024\"",
+            "shop-0010.example.com\"]\npath = \"/*\"",
+        ] {
+            assert!(config.contains(route), "{config}");
+        }
     }
 }
