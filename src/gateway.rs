@@ -28,7 +28,7 @@ use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
-use crate::listener::{Asked, Handler, Unread};
+use crate::listener::{Answer, Asked, Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
@@ -77,7 +77,9 @@ impl Gateway {
         let plan = Arc::clone(&shared.plan);
         let sessions = plan.sessions.clone();
         let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
-        let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
+        let own = plan.server.hsts.as_ref().map(|_| STRICT_TRANSPORT_SECURITY);
+        let hidden = sealer.hidden(own.into_iter().chain([X_REQUEST_ID]));
+        let patience = plan.server.idle_timeout;
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
         let upstreams = Rc::new(upstreams);
         let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
@@ -253,7 +255,7 @@ impl Gateway {
 impl Handler for Gateway {
     type Body = OutcomeBody;
 
-    async fn handle(&self, asked: Asked, peer: &Peer) -> Response<OutcomeBody> {
+    async fn handle(&self, asked: Asked, peer: &Peer) -> Answer<OutcomeBody> {
         let Asked { head, body, at } = asked;
         let mut visit = Box::new(Visit::begin(&head, at, peer, &self.ledger));
         let rest = outcome::Rest::of(&head, &body);
@@ -271,7 +273,10 @@ impl Handler for Gateway {
             .insert(X_REQUEST_ID, visit.request_id.as_header().clone());
         self.tell_of_tls(answer.headers_mut(), peer);
         visit.status = Some(answer.status());
-        answer.map(|body| OutcomeBody::new(body, visit))
+        Answer {
+            passing: answer.body_mut().take_lines(),
+            response: answer.map(|body| OutcomeBody::new(body, visit)),
+        }
     }
 
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes {

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::visit::Visit;
 use crate::upstream::{self, SendError, X_REQUEST_ID};
+use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
@@ -33,6 +34,14 @@ impl AnswerBody {
 
     pub(super) fn upstream(body: upstream::AnswerBody) -> Self {
         Self::Upstream(body)
+    }
+
+    /// Takes the headers that pass from a backend.
+    pub(super) fn take_lines(&mut self) -> HeaderLines {
+        match self {
+            Self::Own(_) => HeaderLines::default(),
+            Self::Upstream(body) => body.take_lines(),
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::plan::ServerPlan;
 use crate::domain::peer::{Peer, Scheme};
 use crate::metrics::WorkerMetrics;
+use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
 
 pub use socket::{BindError, Door, Socket, bind};
@@ -47,7 +48,7 @@ pub trait Handler: 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
     /// Answers a request.
-    fn handle(&self, asked: Asked, peer: &Peer) -> impl Future<Output = Response<Self::Body>>;
+    fn handle(&self, asked: Asked, peer: &Peer) -> impl Future<Output = Answer<Self::Body>>;
 
     /// The whole answer, head and body in the form of HTTP/1.1, to what never became a request.
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes;
@@ -62,6 +63,23 @@ pub struct Asked {
     pub body: Inflow,
     /// When the head was whole.
     pub at: Instant,
+}
+
+/// What a client is answered.
+#[derive(Debug)]
+pub struct Answer<B> {
+    /// The answer, as far as the gateway has seen to it.
+    pub response: Response<B>,
+    /// Headers of a backend's that go out before those of the response.
+    pub passing: HeaderLines,
+}
+
+impl<B> From<Response<B>> for Answer<B> {
+    /// An answer of the gateway's own.
+    fn from(response: Response<B>) -> Self {
+        let passing = HeaderLines::default();
+        Self { response, passing }
+    }
 }
 
 /// Why something that a client sent never became a request.

@@ -98,7 +98,6 @@ pub struct Sealer {
     identity: IdentityPlan,
     tokens: Vec<TokenPlace>,
     from_clients: ManagedNames,
-    from_backends: ManagedNames,
 }
 
 impl Sealer {
@@ -110,19 +109,18 @@ impl Sealer {
             TokenPlace::Header(name) => Some(name.clone()),
             _ => None,
         });
-        let clients = names.iter().cloned().chain(token_names).chain(beside);
+        let clients = names.into_iter().chain(token_names).chain(beside);
         Self {
             from_clients: ManagedNames::of_clients(clients),
-            from_backends: ManagedNames::of_backends(names),
             identity,
             tokens,
         }
     }
 
-    /// The names that no answer carries to a client.
+    /// The names that no answer carries to a client: what says who a user is, and those that the gateway tells itself.
     #[must_use]
-    pub fn hidden(&self) -> &ManagedNames {
-        &self.from_backends
+    pub fn hidden(&self, own: impl IntoIterator<Item = HeaderName>) -> ManagedNames {
+        ManagedNames::of_backends(identity_names(&self.identity).into_iter().chain(own))
     }
 
     /// Makes the request that goes to a backend.

@@ -5,6 +5,7 @@ pub mod chunks;
 pub mod fields;
 pub mod framing;
 pub mod head;
+pub mod header_lines;
 pub mod headers;
 pub mod inflow;
 pub mod members;

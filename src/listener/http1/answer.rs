@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::domain::clock::wall_time;
 use crate::wire::framing::{Life, read_length};
+use crate::wire::header_lines::{HeaderLines, write_line};
 
 /// What of a request its answer depends on.
 #[derive(Clone, Copy, Debug)]
@@ -62,19 +63,20 @@ pub(super) struct Told {
 /// bytes, as far as anybody knows.
 pub(super) fn write(
     out: &mut Vec<u8>,
-    head: &Parts,
+    (head, passing): (&Parts, &HeaderLines),
     length: Option<u64>,
     bounds: Bounds,
     (dates, now): (&Dates, Instant),
 ) -> Told {
-    let (body, told) = frame(head, length, bounds);
+    let (body, told) = frame((head, passing), length, bounds);
     let mut life = if bounds.keeps_alive && body != Framed::Close {
         Life::Long
     } else {
         Life::Closing
     };
-    let (mut is_framed, mut has_date) = (false, false);
+    let (mut is_framed, mut has_date) = (false, passing.has_date());
     write_status(out, bounds.is_http_1_1, head.status);
+    out.extend_from_slice(passing.as_bytes());
     for (name, value) in &head.headers {
         match *name {
             // What concerns this connection alone is told in its own words.
@@ -87,7 +89,7 @@ pub(super) fn write(
             }
             _ => {
                 has_date |= *name == DATE;
-                write_header(out, name.as_str(), value.as_bytes());
+                write_line(out, name.as_str(), value.as_bytes());
             }
         }
     }
@@ -96,7 +98,7 @@ pub(super) fn write(
     }
     if !has_date {
         dates.at(now, |date| {
-            write_header(out, DATE.as_str(), date.as_bytes());
+            write_line(out, DATE.as_str(), date.as_bytes());
         });
     }
     let keeps_alive = life.is_long();
@@ -106,10 +108,14 @@ pub(super) fn write(
 }
 
 /// How the body goes out, and which length the head tells.
-fn frame(head: &Parts, length: Option<u64>, bounds: Bounds) -> (Framed, Option<u64>) {
+fn frame(
+    (head, passing): (&Parts, &HeaderLines),
+    length: Option<u64>,
+    bounds: Bounds,
+) -> (Framed, Option<u64>) {
     let declared = || {
-        let declared = head.headers.get(CONTENT_LENGTH);
-        declared.and_then(|value| read_length(value.as_bytes()))
+        let declared = || read_length(head.headers.get(CONTENT_LENGTH)?.as_bytes());
+        passing.length().or_else(declared)
     };
     if has_no_body(head.status) {
         return (Framed::Length(0), None);
@@ -147,27 +153,19 @@ fn write_framing(out: &mut Vec<u8>, body: Framed, told: Option<u64>) {
     if let Some(length) = told {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(length).as_bytes();
-        write_header(out, CONTENT_LENGTH.as_str(), digits);
+        write_line(out, CONTENT_LENGTH.as_str(), digits);
     } else if body == Framed::Chunks {
-        write_header(out, TRANSFER_ENCODING.as_str(), b"chunked");
+        write_line(out, TRANSFER_ENCODING.as_str(), b"chunked");
     }
 }
 
 /// Tells how long the connection lives, unless that goes without saying.
 fn write_life(out: &mut Vec<u8>, is_http_1_1: bool, keeps_alive: bool) {
     match (is_http_1_1, keeps_alive) {
-        (true, false) => write_header(out, CONNECTION.as_str(), b"close"),
-        (false, true) => write_header(out, CONNECTION.as_str(), b"keep-alive"),
+        (true, false) => write_line(out, CONNECTION.as_str(), b"close"),
+        (false, true) => write_line(out, CONNECTION.as_str(), b"keep-alive"),
         (true, true) | (false, false) => {}
     }
-}
-
-fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.reserve(name.len() + value.len() + 4);
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -194,10 +192,32 @@ mod tests {
         }
         let (head, ()) = answer.body(()).unwrap().into_parts();
         let (mut out, dates) = (Vec::new(), Dates::default());
-        let told = write(&mut out, &head, length, bounds, (&dates, Instant::now()));
+        let passing = HeaderLines::default();
+        let when = (&dates, Instant::now());
+        let told = write(&mut out, (&head, &passing), length, bounds, when);
         let text = String::from_utf8(out).unwrap();
         let text = text.replace("date: today\r\n", "");
         (text.replace("\r\n", "|"), told)
+    }
+
+    #[test]
+    fn what_passes_goes_out_as_it_came_and_no_date_stands_beside_its_own() {
+        let (mut passing, mut out) = (HeaderLines::default(), Vec::new());
+        passing.push("DATE", b"yesterday");
+        passing.push("X-A", b"b");
+        passing.declare_length(9);
+        let (head, ()) = Response::new(()).into_parts();
+        let (dates, to_head) = (
+            Dates::default(),
+            Bounds {
+                is_to_head: true,
+                ..TO_GET
+            },
+        );
+        let when = (&dates, Instant::now());
+        write(&mut out, (&head, &passing), Some(0), to_head, when);
+        let text = "HTTP/1.1 200 OK\r\nDATE: yesterday\r\nX-A: b\r\ncontent-length: 9\r\n\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), text);
     }
 
     #[test]

@@ -14,13 +14,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 use http_body::Body as _;
 use tokio::time::{Instant, sleep_until};
 
 use super::pulse::Cut;
 use super::wire::Wire;
-use super::{Asked, ConnectionLimits, Handler, Stop, Unread};
+use super::{Answer, Asked, ConnectionLimits, Handler, Stop, Unread};
 use crate::domain::peer::Peer;
 use crate::wire::inflow::Source as _;
 
@@ -149,7 +149,7 @@ impl<H: Handler> Conversation<'_, '_, H> {
     }
 
     /// Lets the handler answer, unless the client goes away meanwhile.
-    async fn ask(&mut self, asked: Asked, body: Option<&Body>) -> Result<Response<H::Body>, End> {
+    async fn ask(&mut self, asked: Asked, body: Option<&Body>) -> Result<Answer<H::Body>, End> {
         let place = self.place;
         let mut handling = pin!(place.handler.handle(asked, place.peer));
         poll_fn(|cx| {
@@ -164,18 +164,25 @@ impl<H: Handler> Conversation<'_, '_, H> {
     /// Writes an answer, and tells whether another request may follow.
     async fn tell(
         &mut self,
-        answer: Response<H::Body>,
+        answer: Answer<H::Body>,
         bounds: Bounds,
         request_body: Option<&Body>,
     ) -> Result<bool, End> {
-        let (head, body) = answer.into_parts();
+        let Answer { response, passing } = answer;
+        let (head, body) = response.into_parts();
         if let Some(body) = request_body {
             self.out.first.extend_from_slice(body.withhold_leave());
         }
         let length = body.size_hint().exact();
         let dated = (self.place.dates, Instant::now());
-        let told = answer::write(&mut self.out.first, &head, length, bounds, dated);
-        drop(head);
+        let told = answer::write(
+            &mut self.out.first,
+            (&head, &passing),
+            length,
+            bounds,
+            dated,
+        );
+        drop((head, passing));
         let Told {
             body: mut framed,
             keeps_alive,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::Request as Question;
+use http::{Request as Question, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1 as client;
@@ -60,9 +60,9 @@ struct Same {
 impl Handler for Same {
     type Body = Pieces;
 
-    async fn handle(&self, _: Asked, _: &Peer) -> Response<Pieces> {
+    async fn handle(&self, _: Asked, _: &Peer) -> Answer<Pieces> {
         let answer = Response::builder().status(self.status).header("X-A", "b");
-        answer.body(self.body.clone()).unwrap()
+        answer.body(self.body.clone()).unwrap().into()
     }
 
     fn refuse(&self, _: Unread, _: &Peer) -> Bytes {
@@ -85,7 +85,7 @@ impl Drop for Dropped {
 impl Handler for Never {
     type Body = Pieces;
 
-    async fn handle(&self, _: Asked, _: &Peer) -> Response<Pieces> {
+    async fn handle(&self, _: Asked, _: &Peer) -> Answer<Pieces> {
         let _dropped = Dropped(Rc::clone(&self.0));
         std::future::pending().await
     }
@@ -101,11 +101,11 @@ struct Echo;
 impl Handler for Echo {
     type Body = Pieces;
 
-    async fn handle(&self, asked: Asked, _: &Peer) -> Response<Pieces> {
+    async fn handle(&self, asked: Asked, _: &Peer) -> Answer<Pieces> {
         let heard = asked.body.collect().await.unwrap().to_bytes();
         let told = Some(heard.len() as u64);
         let left = [heard].into();
-        Response::new(Pieces { left, told })
+        Response::new(Pieces { left, told }).into()
     }
 
     fn refuse(&self, _: Unread, _: &Peer) -> Bytes {
