@@ -34,6 +34,7 @@ use crate::telemetry::AccessLog;
 use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
+use crate::wire::forwarded;
 use crate::wire::head::{self, Host};
 use crate::wire::refusal::Refusal;
 
@@ -133,6 +134,13 @@ impl Gateway {
             }
         };
         Ok(own.map(AnswerBody::own))
+    }
+
+    /// The client of a request, where a trusted proxy tells it.
+    fn told(&self, head: &Parts, peer: &Peer) -> Option<Box<Peer>> {
+        let server = &self.shared.plan.server;
+        let (form, trusted) = (server.proxy_headers, &server.trusted_proxies);
+        forwarded::read(&head.headers, peer, form, trusted)
     }
 
     fn route(
@@ -246,6 +254,8 @@ impl Handler for Gateway {
 
     async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<OutcomeBody> {
         let (head, body) = request.into_parts();
+        let told = self.told(&head, peer);
+        let peer = told.as_deref().unwrap_or(peer);
         let mut visit = Visit::begin(&head, peer, &self.ledger);
         let rest = outcome::Rest::of(&head, &body);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {

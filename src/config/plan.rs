@@ -13,6 +13,7 @@ use crate::domain::app_choice::AppChoice;
 use crate::domain::call_path::CallPath;
 use crate::domain::field_name::FieldName;
 use crate::domain::identity::{App, Fact};
+use crate::domain::peer::ProxyHeaders;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::{RoutePattern, RouteTable};
 use crate::domain::secret::Secret;
@@ -54,8 +55,10 @@ pub struct ServerPlan {
     pub listen: Vec<ListenPlan>,
     /// How many worker threads; at least one.
     pub workers: usize,
-    /// The peers whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    /// The peers whose `X-Request-Id` is believed, and what they tell of a client.
     pub trusted_proxies: Vec<IpNet>,
+    /// In which headers they tell it.
+    pub proxy_headers: ProxyHeaders,
     /// Connections at a time, over all workers.
     pub max_connections: usize,
     /// Until a request head is whole.

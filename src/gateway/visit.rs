@@ -82,7 +82,7 @@ impl Visit {
             is_whole: false,
             upstream_took: None,
             asked,
-            client: peer.as_header().cloned(),
+            client: peer.client().cloned(),
             since: Instant::now(),
             ledger: Rc::clone(ledger),
         }

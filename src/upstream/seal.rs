@@ -12,16 +12,11 @@ use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::token::TokenPlace;
 use crate::wire::body::Inbound;
+use crate::wire::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 use crate::wire::headers::ManagedNames;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// What a trusted proxy in front may say of the client.
-pub(super) const FORWARDED_NAMES: [HeaderName; 3] =
-    [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST];
 /// Under which header the client, the backend and the log find one request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -244,30 +239,16 @@ fn write_framing(headers: &HeaderMap, body: &SealedBody, text: &mut Vec<u8>) {
     }
 }
 
-/// What a backend is told about where a request came from; what the client says of it counts if it is trusted.
+/// What a backend is told about where a request came from.
 fn write_forwarded(headers: &HeaderMap, peer: &Peer, text: &mut Vec<u8>) {
-    let told = |name| peer.is_trusted().then(|| headers.get(name)).flatten();
-    let is_scheme = |value: &&HeaderValue| *value == "http" || *value == "https";
-    let proto = told(X_FORWARDED_PROTO).filter(is_scheme);
-    let own = HeaderValue::from_static(peer.scheme().as_str());
-    write_header(&X_FORWARDED_PROTO, proto.unwrap_or(&own), text);
-    if let Some(client) = client_chain(headers, peer) {
-        write_header(&X_FORWARDED_FOR, &client, text);
+    let scheme = HeaderValue::from_static(peer.scheme().as_str());
+    write_header(&X_FORWARDED_PROTO, &scheme, text);
+    if let Some(way) = peer.way() {
+        write_header(&X_FORWARDED_FOR, way, text);
     }
-    if let Some(host) = told(X_FORWARDED_HOST).or_else(|| headers.get(HOST)) {
+    if let Some(host) = peer.host().or_else(|| headers.get(HOST)) {
         write_header(&X_FORWARDED_HOST, host, text);
     }
-}
-
-/// The peer's address, behind what a trusted peer says of those before it.
-fn client_chain(headers: &HeaderMap, peer: &Peer) -> Option<HeaderValue> {
-    let last = peer.as_header()?;
-    if !peer.is_trusted() || !headers.contains_key(X_FORWARDED_FOR) {
-        return Some(last.clone());
-    }
-    let told = headers.get_all(X_FORWARDED_FOR).iter().chain([last]);
-    let chain: Vec<_> = told.map(HeaderValue::as_bytes).collect();
-    HeaderValue::from_bytes(&chain.join(&b", "[..])).ok()
 }
 
 /// What backends believe: the identity headers, and the usual names of such, since whoever renames one or turns it off

@@ -24,7 +24,8 @@ impl<'a> Host<'a> {
         self.name
     }
 
-    fn parse(authority: &'a str) -> Option<Self> {
+    /// Reads a name or address, with or without a port.
+    pub(super) fn parse(authority: &'a str) -> Option<Self> {
         let (name, port) = match authority.rfind(']') {
             Some(end) => authority.split_at_checked(end + 1)?,
             None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,

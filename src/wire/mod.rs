@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod fields;
+pub mod forwarded;
 pub mod head;
 pub mod headers;
 pub mod members;

@@ -104,6 +104,7 @@ fn the_example_shows_every_key() {
         "listen",
         "workers",
         "trusted_proxies",
+        "proxy_headers",
         "max_connections",
         "header_timeout",
         "idle_timeout",

@@ -24,6 +24,10 @@ fn a_server_section_that_makes_no_sense_says_why() {
             "1:27: `10.0.0.0/33` is no network; write \"10.0.0.0/8\", or one address such as \"10.1.2.3\"",
         ),
         (
+            "server.proxy_headers = \"Forwarded\"",
+            "1:24: `Forwarded` is no form of proxy headers; did you mean `forwarded`? There are `x-forwarded` and `forwarded`",
+        ),
+        (
             "server.max_header_bytes = \"1KiB\"",
             "1:27: `1KiB` is no room for a request head; write \"4KiB\" to \"256KiB\"",
         ),
