@@ -1,6 +1,7 @@
 //! The words of the gateway as types: what a request, a session and a rule are. Knows neither sockets nor files.
 
 pub mod app_choice;
+pub mod byte_set;
 pub mod call_path;
 pub mod clock;
 pub mod field_name;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::byte_set::ByteSet;
+
 /// A path that all parsers read alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath<'a> {
@@ -38,6 +40,15 @@ pub enum PathError {
     EncodedTwice,
 }
 
+/// What may stand in a URI anywhere as it is.
+const UNRESERVED: ByteSet = ByteSet::ALPHANUMERIC.and(b"-._~");
+/// What RFC 3986 lets stand in a path as it is, the slash included.
+const PATH_CHARS: ByteSet = UNRESERVED.and(b"!$&'()*+,;=:@/");
+/// What of that has no second meaning: parameters begin with `;`.
+const PLAIN: ByteSet = UNRESERVED.and(b"!$&'()*+,=:@/");
+/// What of that is in no dot segment either.
+const DOTLESS: ByteSet = ByteSet::ALPHANUMERIC.and(b"-_~!$&'()*+,=:@/");
+
 /// Spellings of `/` and `\` in UTF-8 longer than the standard allows, which lenient decoders still take.
 const OVERLONG_SLASHES: [&[u8]; 5] = [
     b"\xC0\xAF",
@@ -59,15 +70,20 @@ impl<'a> RequestPath<'a> {
         if !raw.starts_with('/') {
             return Err(PathError::NotAbsolute);
         }
-        let path = if raw.bytes().all(is_plain) {
+        let bytes = raw.as_bytes();
+        let path = if PLAIN.has_all(bytes) {
             Self {
                 sent: Cow::Borrowed(raw),
-                matched: Cow::Borrowed(raw.as_bytes()),
+                matched: Cow::Borrowed(bytes),
             }
         } else {
             decode(raw)?
         };
-        path.check_segments()?;
+        // Most paths can be seen to have no odd segment without taking them apart.
+        let is_simple = DOTLESS.has_all(bytes) && !has_empty_segment(bytes);
+        if !is_simple {
+            path.check_segments()?;
+        }
         Ok(path)
     }
 
@@ -136,9 +152,9 @@ fn decode(raw: &str) -> Result<RequestPath<'_>, PathError> {
         };
         check_byte(meant, is_encoded)?;
         let stays_plain = if is_encoded {
-            is_unreserved(meant)
+            UNRESERVED.has(meant)
         } else {
-            is_path_char(meant)
+            PATH_CHARS.has(meant)
         };
         push(&mut sent, meant, stays_plain);
         matched.push(meant);
@@ -195,6 +211,11 @@ fn hex_pair(high: u8, low: u8) -> Option<u8> {
     Some(digit(high)? << 4 | digit(low)?)
 }
 
+fn has_empty_segment(path: &[u8]) -> bool {
+    let mut pairs = path.iter().zip(path.iter().skip(1));
+    pairs.any(|pair| pair == (&b'/', &b'/'))
+}
+
 fn before_parameters(segment: &[u8]) -> &[u8] {
     segment.split(|b| *b == b';').next().unwrap_or_default()
 }
@@ -212,20 +233,6 @@ fn is_dots(segment: &[u8]) -> bool {
         dots += 1;
     }
     dots == 1 || dots == 2
-}
-
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-/// What RFC 3986 lets stand in a path as it is, the slash included.
-fn is_path_char(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,;=:@/".contains(&byte)
-}
-
-/// What needs neither decoding nor a second look.
-fn is_plain(byte: u8) -> bool {
-    byte != b';' && is_path_char(byte)
 }
 
 #[cfg(test)]

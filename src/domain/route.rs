@@ -276,9 +276,11 @@ impl HostRules {
 
     /// The rules that hold for `host`, the most specific first.
     fn for_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a MethodRules> {
-        let parents = host
+        // Where no rule is for all below a name, there is no need to look for names.
+        let names = if self.below.is_empty() { "" } else { host };
+        let parents = names
             .match_indices('.')
-            .filter_map(|(dot, _)| host.get(dot + 1..));
+            .filter_map(|(dot, _)| names.get(dot + 1..));
         let below = parents.filter_map(|parent| self.below.get(parent));
         self.exact
             .get(host)

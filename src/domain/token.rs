@@ -9,6 +9,8 @@ use http::HeaderName;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use sha2::{Digest, Sha256};
 
+use super::byte_set::ByteSet;
+
 /// The random bytes in a skey.
 const SKEY_BYTES: usize = 32;
 /// The characters of a skey: its bytes in base64url without padding.
@@ -73,8 +75,7 @@ impl SkeyDigest {
     /// The digest of the token that `text` is, unless no token can look like that.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
-        let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let is_skey = text.len() == SKEY_LEN && text.bytes().all(is_base64url);
+        let is_skey = text.len() == SKEY_LEN && ByteSet::BASE64URL.has_all(text.as_bytes());
         is_skey.then(|| Self::new(text))
     }
 

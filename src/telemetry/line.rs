@@ -10,6 +10,13 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::domain::byte_set::ByteSet;
+
+/// What is sure to stand in a word of a text line as it is; other characters may.
+const PLAIN_IN_TEXT: ByteSet = ByteSet::ALPHANUMERIC.and(b"!#$%&'()*+,-./:;<>?@[]^_`{|}~");
+/// What is sure to stand in a string of JSON as it is.
+const PLAIN_IN_JSON: ByteSet = PLAIN_IN_TEXT.and(b" =");
+
 /// A JSON line of the format inside, with what JSON lets stand but a terminal would obey escaped as well.
 pub(super) struct JsonLine<F>(pub(super) F);
 
@@ -78,8 +85,7 @@ pub(super) fn write_text_field(line: &mut String, name: &str, value: &str) {
 
 /// Writes a string of JSON that no terminal obeys.
 pub(super) fn write_json_text(line: &mut String, value: &str) {
-    let is_plain = |b: u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
-    if value.bytes().all(is_plain) {
+    if PLAIN_IN_JSON.has_all(value.as_bytes()) {
         line.push('"');
         line.push_str(value);
         line.push('"');
@@ -119,8 +125,7 @@ fn write_escaped(line: &mut String, text: &str, is_escaped: fn(char) -> bool) {
 }
 
 fn is_one_word(value: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'=');
-    if !value.is_empty() && value.bytes().all(is_plain) {
+    if !value.is_empty() && PLAIN_IN_TEXT.has_all(value.as_bytes()) {
         return true;
     }
     let splits = |c: char| deceives(c) || c.is_whitespace() || matches!(c, '"' | '\\' | '=');

@@ -1,6 +1,5 @@
 //! A request's body on its way to a backend: bounded, streamed, without trailers. Knows nothing of what it says.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use crate::wire::body::Inbound;
 
 /// A body as a sealed request carries it.
@@ -34,7 +34,7 @@ pub(super) struct Flow {
     /// If it is the client's turn to send more: since when.
     awaited_since: Option<Instant>,
     /// What tells that the client takes too long, once it was waited for.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
 }
 
 /// Why a body ended before its end.
@@ -62,7 +62,7 @@ impl SealedBody {
                 left: limit,
                 limit,
                 awaited_since: None,
-                alarm: None,
+                alarm: Alarm::default(),
             })),
         }
     }
@@ -143,15 +143,8 @@ impl Flow {
     /// Waits for the client no longer than `patience`.
     fn poll_stalled(&mut self, patience: Duration, cx: &mut Context<'_>) -> Poll<BodyCut> {
         let due = *self.awaited_since.get_or_insert_with(Instant::now) + patience;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        // It may have been set when the piece before was waited for.
-        while alarm.as_mut().poll(cx).is_ready() {
-            if due <= Instant::now() {
-                return Poll::Ready(BodyCut::Stalled(patience));
-            }
-            alarm.as_mut().reset(due);
-        }
-        Poll::Pending
+        ready!(self.alarm.poll(|| due, cx));
+        Poll::Ready(BodyCut::Stalled(patience))
     }
 }
 

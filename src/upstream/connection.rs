@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::alarm::Alarm;
 use super::error::ConnectError;
 use super::pool::Meter;
 use crate::config::plan::ServerAddress;
@@ -26,6 +27,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     /// What was read and nobody has taken yet; without memory of its own while the connection waits.
     pub(super) buffer: BytesMut,
+    /// For whoever waits for the server.
+    pub(super) alarm: Alarm,
     _open: Open,
 }
 
@@ -57,6 +60,7 @@ impl Connection {
         Ok(Self {
             stream,
             buffer: BytesMut::new(),
+            alarm: Alarm::default(),
             _open: Open::new(meter),
         })
     }

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use tokio::time::Instant;
 
 use super::error::{Broken, SendError};
 use super::pool::Lease;
@@ -65,6 +67,20 @@ impl Exchange {
         }
     }
 
+    /// Waits until the server has let the request wait for `timeout`, from when it last went on, but not while it is the
+    /// client's turn, which has its own time.
+    pub(super) fn poll_overdue(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { lease, request, .. } = self;
+        let since = || {
+            if request.is_awaited() {
+                Instant::now()
+            } else {
+                request.moved_at()
+            }
+        };
+        lease.connection.alarm.poll(|| since() + timeout, cx)
+    }
+
     /// The next data of the answer's body, while the rest of the request goes on; none at its end.
     pub(super) fn poll_body(
         &mut self,
@@ -88,7 +104,7 @@ impl Exchange {
 
     /// The request, of which nothing was sent.
     pub(super) fn into_request(self) -> Request {
-        self.request.again()
+        self.request
     }
 
     /// Gives the connection back after the answer, if it can carry another request.
@@ -144,7 +160,6 @@ mod tests {
     use std::future::poll_fn;
     use std::io::Write as _;
     use std::rc::Rc;
-    use std::time::Duration;
 
     use super::*;
     use crate::config::plan::IdentityPlan;
@@ -173,7 +188,8 @@ mod tests {
     async fn small_pieces_of_a_long_body_share_their_room() {
         let (connection, mut server) = connected().await;
         let lease = Rc::new(Pool::new(meter())).lease(connection);
-        let mut exchange = Exchange::new(lease, Request::new(sealed(), Duration::MAX));
+        let mut exchange =
+            Exchange::new(lease, Request::new(sealed(), Duration::MAX, Instant::now()));
         let hidden = ManagedNames::of_backends([]);
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
         server.write_all(head).unwrap();

@@ -1,5 +1,6 @@
 //! The way to the backends: sealing a request, taking a connection, passing the answer back. Knows no sessions.
 
+mod alarm;
 mod answer;
 mod body;
 mod call;

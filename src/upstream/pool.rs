@@ -51,14 +51,14 @@ impl Meter {
 #[derive(Debug)]
 pub(super) struct Lease {
     pub(super) connection: Connection,
-    pool: Rc<Pool>,
     is_reused: bool,
-    _active: Active,
+    taken_at: Instant,
+    active: Active,
 }
 
-/// Counts a connection as active while it lasts.
+/// Counts a connection of a pool as active while it lasts.
 #[derive(Debug)]
-struct Active(Meter);
+struct Active(Rc<Pool>);
 
 impl Pool {
     /// An empty pool that counts its connections.
@@ -75,14 +75,14 @@ impl Pool {
         loop {
             let waiting = self.waiting.borrow_mut().pop()?;
             if waiting.is_good(now) {
-                return Some(Lease::new(waiting.connection, self, true));
+                return Some(Lease::new(waiting.connection, self, true, now));
             }
         }
     }
 
     /// Takes a connection that was just made.
     pub(super) fn lease(self: &Rc<Self>, connection: Connection) -> Lease {
-        Lease::new(connection, self, false)
+        Lease::new(connection, self, false, Instant::now())
     }
 
     fn put(self: &Rc<Self>, mut connection: Connection) {
@@ -122,12 +122,12 @@ impl Waiting {
 }
 
 impl Lease {
-    fn new(connection: Connection, pool: &Rc<Pool>, is_reused: bool) -> Self {
+    fn new(connection: Connection, pool: &Rc<Pool>, is_reused: bool, now: Instant) -> Self {
         Self {
             connection,
-            pool: Rc::clone(pool),
             is_reused,
-            _active: Active::new(pool.meter.clone()),
+            taken_at: now,
+            active: Active::new(Rc::clone(pool)),
         }
     }
 
@@ -136,22 +136,30 @@ impl Lease {
         self.is_reused
     }
 
+    /// Since when it is in use.
+    pub(super) fn taken_at(&self) -> Instant {
+        self.taken_at
+    }
+
     /// Gives it back after the last byte of an answer.
     pub(super) fn give_back(self) {
-        self.pool.put(self.connection);
+        let Active(pool) = &self.active;
+        pool.put(self.connection);
     }
 }
 
 impl Active {
-    fn new(meter: Meter) -> Self {
-        meter.metrics.upstream_connection_taken(meter.upstream);
-        Self(meter)
+    fn new(pool: Rc<Pool>) -> Self {
+        let Meter { metrics, upstream } = &pool.meter;
+        metrics.upstream_connection_taken(*upstream);
+        Self(pool)
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        let Self(Meter { metrics, upstream }) = self;
+        let Self(pool) = self;
+        let Meter { metrics, upstream } = &pool.meter;
         metrics.upstream_connection_returned(*upstream);
     }
 }

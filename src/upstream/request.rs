@@ -42,8 +42,8 @@ enum Progress {
 }
 
 impl Request {
-    /// A request of which nothing is out yet. A client may let its body rest for `patience`.
-    pub(super) fn new(sealed: Sealed, patience: Duration) -> Self {
+    /// A request of which nothing is out yet at `now`. A client may let its body rest for `patience`.
+    pub(super) fn new(sealed: Sealed, patience: Duration, now: Instant) -> Self {
         let is_to_head = sealed.is_to_head();
         let (head, body) = sealed.into_parts();
         Self {
@@ -53,7 +53,7 @@ impl Request {
             body,
             progress: Progress::Nothing,
             is_deaf: false,
-            moved_at: Instant::now(),
+            moved_at: now,
             patience,
         }
     }
@@ -93,12 +93,11 @@ impl Request {
         self.is_sent() && !self.is_deaf
     }
 
-    /// The same request for another connection, if it is unsent.
-    pub(super) fn again(self) -> Self {
-        let (is_deaf, moved_at) = (false, Instant::now());
+    /// The same request for another connection at `now`, if it is unsent.
+    pub(super) fn again(self, now: Instant) -> Self {
         Self {
-            is_deaf,
-            moved_at,
+            is_deaf: false,
+            moved_at: now,
             ..self
         }
     }

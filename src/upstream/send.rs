@@ -1,13 +1,12 @@
 //! Sending a sealed request: which server, which connection, how long, and whether once more.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use http::Response;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::answer::{self, AnswerBody};
 use super::connection::Connection;
@@ -111,7 +110,8 @@ impl Upstream {
         } else {
             None
         };
-        let request = |sealed| Request::new(sealed, self.patience);
+        let now = lease.taken_at();
+        let request = |sealed| Request::new(sealed, self.patience, now);
         let again = match self.try_on(lease, request(sealed), hidden).await {
             Ok(answer) => return Ok(answer),
             Err(Missed::Unsent(request)) => *request,
@@ -120,6 +120,7 @@ impl Upstream {
         };
         self.meter.count(UpstreamOutcome::Retried);
         let lease = self.lease(Want::New).await?;
+        let again = again.again(lease.taken_at());
         let sent = self.try_on(lease, again, hidden).await;
         sent.map_err(|missed| match missed {
             Missed::Unsent(_) => SendError::Unsent,
@@ -177,31 +178,18 @@ impl Upstream {
         }
     }
 
-    /// Waits for an answer: `timeout` long once all of the body that is there was taken, but not while it is the client's
-    /// turn, which has its own time.
+    /// Waits for an answer: `timeout` long once all of the body that is there was taken.
     async fn in_time(
         &self,
         exchange: &mut Exchange,
         hidden: &ManagedNames,
     ) -> Result<Reply, SendError> {
-        let mut alarm = pin!(sleep_until(exchange.request.moved_at() + self.timeout));
         poll_fn(|cx| {
             if let Poll::Ready(reply) = exchange.poll_reply(hidden, cx) {
                 return Poll::Ready(reply);
             }
-            loop {
-                ready!(alarm.as_mut().poll(cx));
-                let (now, request) = (Instant::now(), &exchange.request);
-                let since = if request.is_awaited() {
-                    now
-                } else {
-                    request.moved_at()
-                };
-                if since + self.timeout <= now {
-                    return Poll::Ready(Err(SendError::Timeout(self.timeout)));
-                }
-                alarm.as_mut().reset(since + self.timeout);
-            }
+            ready!(exchange.poll_overdue(self.timeout, cx));
+            Poll::Ready(Err(SendError::Timeout(self.timeout)))
         })
         .await
     }

@@ -5,10 +5,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::refusal::Refusal;
+use crate::domain::byte_set::ByteSet;
 use crate::domain::refusal::RefusalCode;
 
 /// The longest request target, in bytes: as other servers have it, and far above what a mini-program sends.
 const MAX_TARGET: usize = 8 * 1024;
+/// What may stand in the name of a host.
+const NAME: ByteSet = ByteSet::ALPHANUMERIC.and(b"-_.");
 
 /// The one host that a request names, as its `Host` header wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +126,7 @@ fn is_name(name: &str) -> bool {
     let is_clean = name.bytes().all(|b| {
         let is_label_empty = b == b'.' && before == b'.';
         before = b;
-        !is_label_empty && (b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        !is_label_empty && NAME.has(b)
     });
     is_clean && before != b'.'
 }

@@ -5,8 +5,12 @@ use std::fmt;
 use bytes::Bytes;
 use http::HeaderValue;
 
+use crate::domain::byte_set::ByteSet;
+
 /// The longest id of a trusted proxy that is taken over, in characters.
 const MAX_LEN: usize = 128;
+/// What may stand in one.
+const CLEAN: ByteSet = ByteSet::ALPHANUMERIC.and(b"-_.:/+=");
 
 /// A request's id: 32 hexadecimal digits, or what a trusted proxy called it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +35,8 @@ impl RequestId {
     /// Takes over the id that a trusted proxy gave, if it is 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `/`, `+` or `=`.
     #[must_use]
     pub fn parse(value: &HeaderValue) -> Option<Self> {
-        let is_clean = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(b);
         let fits = (1..=MAX_LEN).contains(&value.len());
-        (fits && value.as_bytes().iter().all(is_clean)).then(|| Self(value.clone()))
+        (fits && CLEAN.has_all(value.as_bytes())).then(|| Self(value.clone()))
     }
 
     /// The id as text.
