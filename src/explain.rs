@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{
     Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
+    UpstreamPlan,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::header_text::HeaderText;
@@ -18,7 +19,7 @@ use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
 use crate::endpoints::{check_method, phone};
-use crate::upstream::{Outbound, Sealer};
+use crate::upstream::{Changes, Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
 use crate::wire::refusal::Refusal;
@@ -137,7 +138,8 @@ fn sent_on(
     }
     line(&mut told, "upstream", &upstream_in_words(plan, to.upstream));
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
-    told.push_str(&forwarded(plan, head, path, identity.as_ref()));
+    let upstream = plan.upstreams.get(to.upstream);
+    told.push_str(&forwarded(plan, upstream, head, path, identity.as_ref()));
     Ok(told)
 }
 
@@ -160,7 +162,8 @@ fn told_on(
             head.uri = Cleaner { field, tokens }.target(&head.uri)?;
             line(&mut told, "upstream", &upstream_in_words(plan, *upstream));
             let identity = some_identity(plan, &route.apps);
-            told.push_str(&forwarded(plan, head, path, identity.as_ref()));
+            let upstream = plan.upstreams.get(*upstream);
+            told.push_str(&forwarded(plan, upstream, head, path, identity.as_ref()));
         }
     }
     Ok(told)
@@ -168,6 +171,7 @@ fn told_on(
 
 fn forwarded(
     plan: &Plan,
+    upstream: Option<&UpstreamPlan>,
     head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
@@ -185,6 +189,9 @@ fn forwarded(
         request_id: &request_id,
         identity,
         event: None,
+        changes: Changes {
+            host: upstream.and_then(|upstream| upstream.host.as_ref()),
+        },
     };
     let shown = sealer.seal(outbound).shown();
     format!(

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
 use crate::domain::clock::Clock;
+use crate::domain::host::Host;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::RefusalCode;
@@ -31,11 +32,11 @@ use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
+use crate::upstream::{Caller, Changes, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::forwarded;
-use crate::wire::head::{self, Host};
+use crate::wire::head;
 use crate::wire::refusal::Refusal;
 
 use admit::Admission;
@@ -176,6 +177,9 @@ impl Gateway {
             request_id: &visit.request_id,
             identity: session.as_ref().map(|session| &session.identity),
             event: None,
+            changes: Changes {
+                host: self.upstreams.host(upstream),
+            },
         });
         let since = Instant::now();
         let answer = self.upstreams.send(upstream, sealed).await;

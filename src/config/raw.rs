@@ -187,6 +187,7 @@ impl RawIdentity {
 
 pub(super) struct RawUpstream {
     pub(super) servers: Option<Texts>,
+    pub(super) host: Option<Text>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeout: Option<Text>,
 }
@@ -195,6 +196,7 @@ impl RawUpstream {
     fn fields(upstream: &mut Table<'_>) -> Self {
         Self {
             servers: upstream.needed("servers", Table::some_texts),
+            host: upstream.text("host"),
             connect_timeout: upstream.duration("connect_timeout"),
             timeout: upstream.duration("timeout"),
         }

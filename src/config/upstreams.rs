@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::uri::Authority;
 
 use super::plan::{ServerAddress, UpstreamPlan};
@@ -11,6 +12,7 @@ use super::raw::{RawUpstream, Text};
 use super::source::Source;
 use super::surroundings::Surroundings;
 use super::units::duration;
+use crate::domain::host::Host;
 
 pub(super) fn plan(
     raw: Vec<(Text, RawUpstream)>,
@@ -21,6 +23,7 @@ pub(super) fn plan(
     let plan = |(name, raw): (Text, RawUpstream)| UpstreamPlan {
         name: name.value,
         servers: source.accept_all(raw.servers, |text| server(text, surroundings)),
+        host: source.accept(raw.host, host),
         connect_timeout: timeout(raw.connect_timeout, Duration::from_secs(2)),
         timeout: timeout(raw.timeout, Duration::from_mins(1)),
     };
@@ -59,6 +62,18 @@ fn server(text: &str, surroundings: &Surroundings) -> Result<ServerAddress, NoSe
             error,
         }),
     }
+}
+
+/// A text that is no `Host`.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\""
+)]
+struct NoHost(String);
+
+fn host(text: &str) -> Result<HeaderValue, NoHost> {
+    let value = Host::parse(text).and_then(|_| HeaderValue::from_str(text).ok());
+    value.ok_or_else(|| NoHost(text.to_owned()))
 }
 
 fn address(text: &str) -> Option<ServerAddress> {

@@ -6,6 +6,7 @@ pub mod call_path;
 pub mod clock;
 pub mod field_name;
 pub mod header_text;
+pub mod host;
 pub mod identity;
 pub mod login_code;
 pub mod path;

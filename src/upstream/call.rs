@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Upstreams;
 use super::error::{CallError, SendError};
-use super::seal::{Event, Outbound, Sealed, Sealer};
+use super::seal::{Changes, Event, Outbound, Sealed, Sealer};
 use crate::domain::identity::Identity;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
@@ -134,7 +134,8 @@ async fn carry_out(
 ) -> Result<Reply, CallError> {
     let within = by.saturating_duration_since(Instant::now());
     let upstream = call.upstream;
-    let request = seal(sealer, call);
+    let host = upstreams.host(upstream);
+    let request = seal(sealer, call, Changes { host });
     let answer = upstreams.send_within(upstream, request, within).await?;
     let status = answer.status();
     if !status.is_success() {
@@ -153,7 +154,7 @@ async fn carry_out(
     }
 }
 
-fn seal(sealer: &Sealer, call: Call) -> Sealed {
+fn seal(sealer: &Sealer, call: Call, changes: Changes<'_>) -> Sealed {
     let Occasion {
         host,
         peer,
@@ -173,6 +174,7 @@ fn seal(sealer: &Sealer, call: Call) -> Sealed {
         request_id: &request_id,
         identity: Some(&call.identity),
         event: Some(call.event),
+        changes,
     })
 }
 

@@ -167,7 +167,7 @@ mod tests {
     use crate::domain::peer::{Peer, Scheme};
     use crate::upstream::connection::tests::{connected, meter};
     use crate::upstream::pool::Pool;
-    use crate::upstream::seal::{Outbound, Sealed, Sealer};
+    use crate::upstream::seal::{Changes, Outbound, Sealed, Sealer};
     use crate::wire::body::Inbound;
     use crate::wire::request_id::RequestId;
 
@@ -181,6 +181,7 @@ mod tests {
             request_id: &RequestId::generate(),
             identity: None,
             event: None,
+            changes: Changes::default(),
         })
     }
 

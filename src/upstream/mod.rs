@@ -18,7 +18,7 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Response;
+use http::{HeaderValue, Response};
 
 use crate::config::plan::UpstreamPlan;
 use crate::metrics::WorkerMetrics;
@@ -27,7 +27,7 @@ use crate::wire::headers::ManagedNames;
 pub use answer::AnswerBody;
 pub use call::{Call, Caller, Occasion, Reply};
 pub use error::{CallError, SendError};
-pub use seal::{Event, Outbound, Sealed, Sealer, X_REQUEST_ID};
+pub use seal::{Changes, Event, Outbound, Sealed, Sealer, X_REQUEST_ID};
 
 use send::Upstream;
 
@@ -55,6 +55,12 @@ impl Upstreams {
             upstreams: upstreams.collect(),
             hidden,
         }
+    }
+
+    /// The `Host` that the upstream at `index` is asked for, if it has one of its own.
+    #[must_use]
+    pub fn host(&self, index: usize) -> Option<&HeaderValue> {
+        self.upstreams.get(index)?.host()
     }
 
     /// Sends a sealed request to the upstream at `index` and gives its answer as soon as the head is there.

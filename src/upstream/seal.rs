@@ -70,6 +70,15 @@ pub struct Outbound<'a> {
     pub identity: Option<&'a Identity>,
     /// Why wxgate itself asks; none where a client does.
     pub event: Option<Event>,
+    /// What is sent otherwise than it came.
+    pub changes: Changes<'a>,
+}
+
+/// What the config changes of a request on its way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Changes<'a> {
+    /// The `Host` of the upstream; without it, the client's.
+    pub host: Option<&'a HeaderValue>,
 }
 
 /// Why wxgate itself calls a backend.
@@ -131,14 +140,18 @@ impl Sealer {
             request_id,
             identity,
             event,
+            changes,
         } = outbound;
         strip_headers(&self.tokens, &mut head.headers);
+        let host = changes.host.cloned();
+        let asked = host.and_then(|host| head.headers.insert(HOST, host));
         let body = SealedBody::new(body);
         let mut text = Vec::with_capacity(USUAL_HEAD);
         self.write_request_line(&head, path, &mut text);
         self.write_passing(&head.headers, &mut text);
         write_framing(&head.headers, &body, &mut text);
-        write_forwarded(&head.headers, peer, &mut text);
+        let asked = asked.as_ref().or_else(|| head.headers.get(HOST));
+        write_forwarded(asked, peer, &mut text);
         write_header(&X_REQUEST_ID, request_id.as_header(), &mut text);
         if let Some(identity) = identity {
             self.write_identity(identity, &mut text);
@@ -239,14 +252,14 @@ fn write_framing(headers: &HeaderMap, body: &SealedBody, text: &mut Vec<u8>) {
     }
 }
 
-/// What a backend is told about where a request came from.
-fn write_forwarded(headers: &HeaderMap, peer: &Peer, text: &mut Vec<u8>) {
+/// What a backend is told about where a request came from, and which host it asked for.
+fn write_forwarded(asked: Option<&HeaderValue>, peer: &Peer, text: &mut Vec<u8>) {
     let scheme = HeaderValue::from_static(peer.scheme().as_str());
     write_header(&X_FORWARDED_PROTO, &scheme, text);
     if let Some(way) = peer.way() {
         write_header(&X_FORWARDED_FOR, way, text);
     }
-    if let Some(host) = peer.host().or_else(|| headers.get(HOST)) {
+    if let Some(host) = peer.host().or(asked) {
         write_header(&X_FORWARDED_HOST, host, text);
     }
 }

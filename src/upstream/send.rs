@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use http::Response;
+use http::{HeaderValue, Response};
 use tokio::time::{Instant, timeout};
 
 use super::answer::{self, AnswerBody};
@@ -25,6 +25,7 @@ use crate::wire::headers::ManagedNames;
 #[derive(Debug)]
 pub(super) struct Upstream {
     servers: Servers,
+    host: Option<HeaderValue>,
     connect_timeout: Duration,
     timeout: Duration,
     /// How long a client may let its body rest.
@@ -63,11 +64,17 @@ impl Upstream {
         let server = |address: &_| Server::new(Clone::clone(address), Pool::new(meter.clone()));
         Self {
             servers: Servers::new(plan.servers.iter().map(server).collect()),
+            host: plan.host.clone(),
             connect_timeout: plan.connect_timeout,
             timeout: plan.timeout,
             patience,
             meter,
         }
+    }
+
+    /// The `Host` that its servers are asked for, if it has one of its own.
+    pub(super) fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
     }
 
     /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing. No `hidden` header is

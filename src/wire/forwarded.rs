@@ -9,7 +9,7 @@ use http::HeaderValue;
 use http::header::{FORWARDED, HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-use super::head::Host;
+use crate::domain::host::Host;
 use crate::domain::peer::{Peer, ProxyHeaders, Scheme, Told, is_within};
 
 /// The addresses that a request came by.

@@ -16,6 +16,7 @@ mod access_log;
 mod answers;
 mod app_choice;
 mod architecture;
+mod changes;
 mod clients;
 mod commands;
 mod demo;

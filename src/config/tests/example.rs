@@ -77,6 +77,7 @@ fn what_the_example_comments_out_is_the_default() {
             "open_data",
             "on_login",
             "claims",
+            "host ",
         ]
         .iter()
         .any(|key| line.starts_with(key))
@@ -129,6 +130,7 @@ fn the_example_shows_every_key() {
         "user_id",
         "claims",
         "servers",
+        "host",
         "connect_timeout",
         "path",
         "action",

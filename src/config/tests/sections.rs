@@ -245,6 +245,14 @@ fn a_backend_is_an_address_of_http() {
             "1:24: the name `nowhere.example` does not resolve: no such name",
         ),
         (
+            "upstreams.a = { servers = [\"http://x\"], host = \"http://x\" }",
+            "1:48: `http://x` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\"",
+        ),
+        (
+            "upstreams.a = { servers = [\"http://x\"], host = \"\" }",
+            "1:48: `` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\"",
+        ),
+        (
             "upstreams.a = { servers = [\"http://x\"], connect_timeout = \"0s\" }",
             "1:59: `0s` is no time at all; write one above zero, such as \"10s\"",
         ),
