@@ -10,13 +10,13 @@ use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{
     Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
-    UpstreamPlan,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
+use crate::domain::prefix::{PathPrefix, PrefixChange};
 use crate::domain::route::NoRoute;
 use crate::endpoints::{check_method, phone};
 use crate::upstream::{Changes, Outbound, Sealer};
@@ -77,8 +77,8 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         }
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
-        Action::Phone(to) => told.push_str(&told_on(plan, to, head, &path)?),
-        Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
+        Action::Phone(to) => told.push_str(&told_on(plan, to, route, head, &path)?),
+        Action::Forward(to) => told.push_str(&sent_on(plan, to, route, head, &path)?),
     }
     Ok(told)
 }
@@ -121,6 +121,7 @@ fn route<'a>(
 fn sent_on(
     plan: &Plan,
     to: &Forward,
+    route: &RoutePlan,
     mut head: http::request::Parts,
     path: &RequestPath<'_>,
 ) -> Result<String, Refusal> {
@@ -138,32 +139,33 @@ fn sent_on(
     }
     line(&mut told, "upstream", &upstream_in_words(plan, to.upstream));
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
-    let upstream = plan.upstreams.get(to.upstream);
-    told.push_str(&forwarded(plan, upstream, head, path, identity.as_ref()));
+    let onward = (route, to.upstream);
+    told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
     Ok(told)
 }
 
 /// What a route does with a phone code.
 fn told_on(
     plan: &Plan,
-    route: &PhoneRoute,
+    to: &PhoneRoute,
+    route: &RoutePlan,
     mut head: http::request::Parts,
     path: &RequestPath<'_>,
 ) -> Result<String, Refusal> {
     let mut told = String::new();
     line(&mut told, "action", "phone number for the code in the body");
     line(&mut told, "guard", guard_in_words(Guard::Required));
-    line(&mut told, "sessions", &apps_in_words(&route.apps, plan));
-    match &route.recipient {
+    line(&mut told, "sessions", &apps_in_words(&to.apps, plan));
+    match &to.recipient {
         Recipient::Client(_) => line(&mut told, "number", "goes to the client, in the response"),
         Recipient::Upstream { upstream, field } => {
             line(&mut told, "number", &format!("goes on in {field}"));
             let tokens = &plan.sessions.token;
             head.uri = Cleaner { field, tokens }.target(&head.uri)?;
             line(&mut told, "upstream", &upstream_in_words(plan, *upstream));
-            let identity = some_identity(plan, &route.apps);
-            let upstream = plan.upstreams.get(*upstream);
-            told.push_str(&forwarded(plan, upstream, head, path, identity.as_ref()));
+            let identity = some_identity(plan, &to.apps);
+            let onward = (route, *upstream);
+            told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
         }
     }
     Ok(told)
@@ -171,33 +173,48 @@ fn told_on(
 
 fn forwarded(
     plan: &Plan,
-    upstream: Option<&UpstreamPlan>,
+    (route, upstream): (&RoutePlan, usize),
     head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
-) -> String {
+) -> Result<String, Refusal> {
+    let mut told = String::new();
+    let prefix = route.changes.prefix.as_ref();
+    if let Some(change) = prefix {
+        line(&mut told, "prefix", &prefix_in_words(change));
+    }
+    let changed = plan.route_table.lead_on(path, prefix)?;
     let sessions = plan.sessions.clone();
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
-    let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]);
-    let body = Inbound::Whole(Bytes::new());
-    let request_id = RequestId::generate();
-    let outbound = Outbound {
+    let upstream = plan.upstreams.get(upstream);
+    let host = upstream.and_then(|upstream| upstream.host.as_ref());
+    let request = sealer.seal(Outbound {
         head,
-        path,
-        body,
-        peer: &peer,
-        request_id: &request_id,
+        path: changed.as_ref().unwrap_or(path),
+        body: Inbound::Whole(Bytes::new()),
+        peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),
+        request_id: &RequestId::generate(),
         identity,
         event: None,
-        changes: Changes {
-            host: upstream.and_then(|upstream| upstream.host.as_ref()),
-        },
-    };
-    let shown = sealer.seal(outbound).shown();
-    format!(
-        "forwarded {}\n",
-        shown.trim_end().replace('\n', "\n          ")
-    )
+        changes: Changes::of(&route.changes, host),
+    });
+    let shown = request.shown();
+    line(
+        &mut told,
+        "forwarded",
+        &shown.trim_end().replace('\n', "\n          "),
+    );
+    Ok(told)
+}
+
+fn prefix_in_words(change: &PrefixChange) -> String {
+    let sent = |prefix: &Option<PathPrefix>| prefix.as_ref().map(|p| p.sent().to_owned());
+    match (sent(&change.strip), sent(&change.add)) {
+        (Some(strip), Some(add)) => format!("{strip} becomes {add}"),
+        (Some(strip), None) => format!("{strip} is taken off"),
+        (None, Some(add)) => format!("{add} is put before"),
+        (None, None) => String::new(),
+    }
 }
 
 fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {

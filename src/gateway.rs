@@ -3,6 +3,7 @@
 //! Each step is one line of [`Gateway::answer`], and each may end the journey with a refusal.
 
 mod admit;
+mod forward;
 mod open_data;
 mod outcome;
 mod phone;
@@ -15,7 +16,6 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
 use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
 use crate::domain::clock::Clock;
@@ -32,14 +32,14 @@ use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Caller, Changes, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
+use crate::upstream::{Caller, Occasion, Sealer, Upstreams, X_REQUEST_ID};
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::forwarded;
 use crate::wire::head;
 use crate::wire::refusal::Refusal;
 
-use admit::Admission;
+use forward::Asked;
 use outcome::{AnswerBody, OutcomeBody};
 use visit::{Ledger, Visit};
 
@@ -109,6 +109,8 @@ impl Gateway {
         let path = RequestPath::parse(uri.path())?;
         let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;
+        let path = &path;
+        let asked = Asked { route, path, peer };
         let own = match &route.action {
             Action::Forward(to) => {
                 visit.upstream = Some(to.upstream);
@@ -118,11 +120,11 @@ impl Gateway {
                     admission = Box::pin(self.open_data(field, &mut head, admission)).await?;
                 }
                 return self
-                    .forward(to.upstream, head, &path, admission, peer, visit)
+                    .forward(to.upstream, asked, head, admission, visit)
                     .await;
             }
-            Action::Phone(route) => {
-                let phoning = self.phone(route, head, &path, body, peer, visit);
+            Action::Phone(to) => {
+                let phoning = self.phone(to, asked, head, body, visit);
                 return Box::pin(phoning).await;
             }
             Action::Login(login) => Box::pin(self.log_in(login, &head, body, peer, visit)).await?,
@@ -157,34 +159,6 @@ impl Gateway {
         plan.routes
             .get(index)
             .ok_or_else(|| NoRoute::NotFound.into())
-    }
-
-    async fn forward(
-        &self,
-        upstream: usize,
-        head: Parts,
-        path: &RequestPath<'_>,
-        admission: Admission,
-        peer: &Peer,
-        visit: &mut Visit,
-    ) -> Result<Response<AnswerBody>, Refusal> {
-        let Admission { session, body } = admission;
-        let sealed = self.sealer.seal(Outbound {
-            head,
-            path,
-            body,
-            peer,
-            request_id: &visit.request_id,
-            identity: session.as_ref().map(|session| &session.identity),
-            event: None,
-            changes: Changes {
-                host: self.upstreams.host(upstream),
-            },
-        });
-        let since = Instant::now();
-        let answer = self.upstreams.send(upstream, sealed).await;
-        visit.upstream_took = Some(since.elapsed());
-        Ok(answer?.map(AnswerBody::upstream))
     }
 
     async fn log_in(

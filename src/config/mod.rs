@@ -9,6 +9,7 @@ mod admin;
 mod answer;
 mod apps;
 mod body_fields;
+mod changes;
 mod dialect;
 mod headers;
 mod identity;

@@ -20,7 +20,7 @@ use crate::domain::token::TokenPlace;
 
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
-    RefusalShapes, RoutePlan,
+    RefusalShapes, RouteChanges, RoutePlan,
 };
 pub use upstream::{ServerAddress, UpstreamPlan};
 

@@ -206,6 +206,7 @@ impl RawUpstream {
 pub(super) struct RawRoute<'a> {
     pub(super) rule: RawRule,
     pub(super) deed: RawDeed<'a>,
+    pub(super) changes: RawChanges,
     pub(super) max_body: Option<Text>,
     pub(super) refusals: Vec<(Text, RawRefusal<'a>)>,
 }
@@ -215,6 +216,7 @@ impl<'a> RawRoute<'a> {
         Self {
             rule: RawRule::fields(route),
             deed: RawDeed::fields(route),
+            changes: RawChanges::fields(route),
             max_body: route.size("max_body"),
             refusals: route.named("refusals", RawRefusal::fields),
         }
@@ -268,6 +270,21 @@ impl<'a> RawDeed<'a> {
             app_from: route.one_or_more("app_from"),
             open_data: route.text("open_data"),
             open_data_field: route.text("open_data_field"),
+        }
+    }
+}
+
+/// What a route changes of what passes through it.
+pub(super) struct RawChanges {
+    pub(super) strip_prefix: Option<Text>,
+    pub(super) add_prefix: Option<Text>,
+}
+
+impl RawChanges {
+    fn fields(route: &mut Table<'_>) -> Self {
+        Self {
+            strip_prefix: route.text("strip_prefix"),
+            add_prefix: route.text("add_prefix"),
         }
     }
 }

@@ -3,8 +3,9 @@
 use http::Method;
 
 use super::actions::{self, Scope};
+use super::changes;
 use super::dialect;
-use super::plan::{Action, RefusalShapes, RoutePlan, ServerPlan};
+use super::plan::{Action, RefusalShapes, RouteChanges, RoutePlan, ServerPlan};
 use super::raw::{RawRoute, RawRule, Texts};
 use super::refusals;
 use super::source::{Place, Source};
@@ -22,14 +23,24 @@ pub(super) fn plan(
     let read = |raw: RawRoute<'_>| {
         let mut defaults = dialect::plan(&raw.deed, source);
         let place = raw.deed.on_login.as_ref().map(|on_login| on_login.place);
+        let has_upstream = raw.deed.upstream.is_some();
         let action = actions::plan(raw.deed, &raw.rule, scope, source);
+        let rule = Rule::read(raw.rule, source);
+        let changes = if has_upstream {
+            let path = rule.as_ref().map(|rule| &rule.pattern.path);
+            changes::plan(raw.changes, path, source)
+        } else {
+            changes::refuse(&raw.changes, source);
+            RouteChanges::default()
+        };
         let deed = Deed {
             on_login: place,
             action: action.map(|action| defaults.complete(action)),
+            changes,
             max_body: source.accept(raw.max_body, size).unwrap_or(server.max_body),
             refusals: refusals::plan(raw.refusals, source).or(defaults.refusals),
         };
-        (Rule::read(raw.rule, source), deed)
+        (rule, deed)
     };
     let (rules, deeds): (Vec<_>, Vec<_>) = raw.into_iter().map(read).unzip();
     let closed = close(&deeds, &rules, source);
@@ -44,6 +55,7 @@ struct Deed {
     action: Option<Action>,
     /// Where it says what is called at a login.
     on_login: Option<Place>,
+    changes: RouteChanges,
     max_body: u64,
     refusals: RefusalShapes,
 }
@@ -54,6 +66,7 @@ impl Deed {
             label: rule.label,
             pattern: rule.pattern,
             action: self.action?,
+            changes: self.changes,
             max_body: self.max_body,
             refusals: self.refusals,
         })

@@ -12,6 +12,7 @@ pub mod login_code;
 pub mod path;
 pub mod peer;
 pub mod phone_code;
+pub mod prefix;
 pub mod refusal;
 pub mod route;
 pub mod secret;

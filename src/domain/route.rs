@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::call_path::CallPath;
 use super::path::{PathError, RequestPath};
+use super::prefix::{PathPrefix, PrefixChange};
 
 /// The path of a rule: one path, or everything below one at a segment border.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,14 @@ impl PathPattern {
     pub fn is_closed_by(&self, call: &CallPath) -> bool {
         match self {
             Self::Exact(path) | Self::Below(path) => call.closes(path),
+        }
+    }
+
+    /// Whether all requests that it matches begin with `prefix`.
+    #[must_use]
+    pub fn is_under(&self, prefix: &PathPrefix) -> bool {
+        match self {
+            Self::Exact(path) | Self::Below(path) => prefix.begins(path),
         }
     }
 
@@ -207,6 +216,28 @@ impl RouteTable {
             }
             _ => found,
         }
+    }
+
+    /// The path that is sent where `change` gives it another beginning; none where it stays. That it leads nowhere where
+    /// only the gateway itself calls is held of it, too.
+    ///
+    /// # Errors
+    ///
+    /// The new path is closed, or the old one has not the beginning that is to be changed.
+    pub fn lead_on(
+        &self,
+        path: &RequestPath<'_>,
+        change: Option<&PrefixChange>,
+    ) -> Result<Option<RequestPath<'static>>, NoRoute> {
+        let Some(change) = change else {
+            return Ok(None);
+        };
+        let changed = change.of(path).ok_or(NoRoute::NotFound)?;
+        let bare = changed.without_parameters();
+        if self.closes(changed.matched()) || bare.is_some_and(|bare| self.closes(&bare)) {
+            return Err(NoRoute::Closed);
+        }
+        Ok(Some(changed))
     }
 
     fn closes(&self, path: &[u8]) -> bool {

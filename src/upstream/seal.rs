@@ -6,10 +6,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::SealedBody;
-use crate::config::plan::{IdentityHeader, IdentityPlan};
+use crate::config::plan::{IdentityHeader, IdentityPlan, RouteChanges};
 use crate::domain::identity::Identity;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
+use crate::domain::prefix::PathPrefix;
 use crate::domain::token::TokenPlace;
 use crate::wire::body::Inbound;
 use crate::wire::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
@@ -17,6 +18,8 @@ use crate::wire::headers::ManagedNames;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
 
+/// In which header a backend finds what was taken off the path that a client asked for.
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 /// Under which header the client, the backend and the log find one request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -58,7 +61,7 @@ pub struct Sealed {
 pub struct Outbound<'a> {
     /// The client's head.
     pub head: Parts,
-    /// Its path, as it was matched.
+    /// Its path, as it was matched, or as the route changes it.
     pub path: &'a RequestPath<'a>,
     /// Its body.
     pub body: Inbound,
@@ -79,6 +82,21 @@ pub struct Outbound<'a> {
 pub struct Changes<'a> {
     /// The `Host` of the upstream; without it, the client's.
     pub host: Option<&'a HeaderValue>,
+    /// What was taken off the beginning of the path.
+    pub stripped: Option<&'a HeaderValue>,
+}
+
+impl<'a> Changes<'a> {
+    /// Those of a route whose upstream has this `host`.
+    #[must_use]
+    pub fn of(route: &'a RouteChanges, host: Option<&'a HeaderValue>) -> Self {
+        let prefix = route.prefix.as_ref();
+        let stripped = prefix.and_then(|change| change.strip.as_ref());
+        Self {
+            host,
+            stripped: stripped.map(PathPrefix::as_header),
+        }
+    }
 }
 
 /// Why wxgate itself calls a backend.
@@ -152,6 +170,9 @@ impl Sealer {
         write_framing(&head.headers, &body, &mut text);
         let asked = asked.as_ref().or_else(|| head.headers.get(HOST));
         write_forwarded(asked, peer, &mut text);
+        if let Some(prefix) = changes.stripped {
+            write_header(&X_FORWARDED_PREFIX, prefix, &mut text);
+        }
         write_header(&X_REQUEST_ID, request_id.as_header(), &mut text);
         if let Some(identity) = identity {
             self.write_identity(identity, &mut text);

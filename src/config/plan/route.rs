@@ -9,6 +9,7 @@ use crate::domain::app_choice::AppChoice;
 use crate::domain::call_path::CallPath;
 use crate::domain::field_name::FieldName;
 use crate::domain::identity::App;
+use crate::domain::prefix::PrefixChange;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::RoutePattern;
 use crate::domain::template::Template;
@@ -22,10 +23,19 @@ pub struct RoutePlan {
     pub pattern: RoutePattern,
     /// What it does.
     pub action: Action,
+    /// What it changes of what passes through it.
+    pub changes: RouteChanges,
     /// Bytes of a request body.
     pub max_body: u64,
     /// `refusals`: its own answer shapes.
     pub refusals: RefusalShapes,
+}
+
+/// What a route changes of what goes to its upstream.
+#[derive(Debug, Default)]
+pub struct RouteChanges {
+    /// `strip_prefix` and `add_prefix`, if there is one.
+    pub prefix: Option<PrefixChange>,
 }
 
 /// What a route does.

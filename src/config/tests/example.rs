@@ -44,6 +44,11 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
         "{}:12: `app_from` chooses among several apps, and this login is to one; remove it, or name more in `app`",
         line_of("app_from")
     );
+    // What the last route takes, begins with anything.
+    let prefix = format!(
+        "{}:16: not every request of this route begins with `/api`; give it a path such as \"/api/*\"",
+        line_of("strip_prefix")
+    );
     assert_eq!(
         problems(&text),
         [
@@ -53,6 +58,7 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
             named("unionid"),
             named("appid"),
             choice,
+            prefix,
         ]
     );
 }
@@ -78,6 +84,8 @@ fn what_the_example_comments_out_is_the_default() {
             "on_login",
             "claims",
             "host ",
+            "strip_prefix",
+            "add_prefix",
         ]
         .iter()
         .any(|key| line.starts_with(key))
@@ -149,6 +157,8 @@ fn the_example_shows_every_key() {
         "open_data_max_age",
         "open_data",
         "open_data_field",
+        "strip_prefix",
+        "add_prefix",
         "on_login",
     ] {
         assert!(

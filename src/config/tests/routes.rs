@@ -329,3 +329,44 @@ fn the_app_of_a_login_is_chosen_among_several_by_places_that_there_are() {
         ),
     ]);
 }
+
+#[test]
+fn a_prefix_is_one_that_all_requests_of_the_route_begin_with() {
+    let upstream = |keys: &str| format!("path = \"/api/*\"\nupstream = \"php\"\n{keys}");
+    check_routes(&[
+        (
+            &upstream("strip_prefix = \"/ap\""),
+            "6:16: not every request of this route begins with `/ap`; give it a path such as \"/ap/*\"",
+        ),
+        (
+            &upstream("strip_prefix = \"/api/v1\""),
+            "6:16: not every request of this route begins with `/api/v1`; give it a path such as \"/api/v1/*\"",
+        ),
+        (
+            &upstream("strip_prefix = \"/api/\""),
+            "6:16: a prefix has no slash at its end; write whole segments, such as \"/api\"",
+        ),
+        (
+            &upstream("strip_prefix = \"/api/*\""),
+            "6:16: `*` cannot stand in a prefix; write whole segments, such as \"/api\"",
+        ),
+        (
+            &upstream("add_prefix = \"/a/../b\""),
+            "6:14: no request can have this path: the path has a dot segment",
+        ),
+        (
+            &upstream("add_prefix = \"api\""),
+            "6:14: no request can have this path: the path does not start with a slash",
+        ),
+        (
+            "path = \"/api/x\"\naction = \"check\"\nstrip_prefix = \"/api\"",
+            "6:16: `strip_prefix` is for what an upstream gets; remove it, or name an `upstream`",
+        ),
+        (
+            "path = \"/api/x\"\naction = \"logout\"\nadd_prefix = \"/api\"",
+            "6:14: `add_prefix` is for what an upstream gets; remove it, or name an `upstream`",
+        ),
+    ]);
+    let route = upstream("strip_prefix = \"/%61pi\"\nadd_prefix = \"/in\"");
+    plan(&format!("{SHOP}\n{PHP}\n[[routes]]\n{route}"));
+}

@@ -1,6 +1,7 @@
 //! An upstream that is asked for a `Host` of its own.
 
-use crate::harness::{Ask, BASE, Backend, Process, Scratch, World, wxgate};
+use super::explained;
+use crate::harness::{Ask, BASE, Backend, World};
 
 const OWN: (&str, &str) = (
     "[upstreams.php]",
@@ -64,13 +65,9 @@ fn a_call_of_the_gateways_own_asks_for_it_too() {
 
 #[test]
 fn explain_shows_it() {
-    let scratch = Scratch::new();
     let config = "upstreams.php = { servers = [\"http://127.0.0.1:9000\"], host = \"api.internal\" }\n\
         [[routes]]\npath = \"/*\"\nupstream = \"php\"\nauth = \"none\"";
-    scratch.write("gateway.toml", config);
-    let mut command = wxgate(&["explain", "GET", "http://a.example.com/x"]);
-    command.current_dir(scratch.path());
-    let told = Process::run(command).out;
+    let told = explained(config, &["GET", "http://a.example.com/x"]);
     assert!(told.contains("host: api.internal\n"), "{told}");
     assert!(told.contains("x-forwarded-host: a.example.com\n"), "{told}");
 }
