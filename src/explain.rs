@@ -12,6 +12,7 @@ use crate::config::plan::{
     Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
 };
 use crate::domain::app_choice::AppChoice;
+use crate::domain::header_edits::HeaderEdits;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
@@ -199,12 +200,24 @@ fn forwarded(
         changes: Changes::of(&route.changes, host),
     });
     let shown = request.shown();
-    line(
-        &mut told,
-        "forwarded",
-        &shown.trim_end().replace('\n', "\n          "),
-    );
+    let shown = shown.trim_end().replace('\n', "\n          ");
+    line(&mut told, "forwarded", &shown);
+    if let Some(edits) = &route.changes.response {
+        line(&mut told, "answer", &edits_in_words(edits));
+    }
     Ok(told)
+}
+
+/// What becomes of the headers of an answer, line by line.
+fn edits_in_words(edits: &HeaderEdits) -> String {
+    let set = edits.put_in().iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        format!("with {name}: {value}")
+    });
+    let removed = edits.removed().iter();
+    let removed = removed.map(|name| format!("without {name}"));
+    let lines: Vec<_> = set.chain(removed).collect();
+    lines.join("\n          ")
 }
 
 fn prefix_in_words(change: &PrefixChange) -> String {

@@ -1,6 +1,7 @@
 //! What a route does: one of wxgate's own actions, or an upstream behind a guard. Knows no paths.
 
 use super::answer;
+use super::headers::Managed;
 use super::login_apps;
 use super::on_login;
 use super::open_data;
@@ -20,6 +21,8 @@ pub(super) struct Scope<'a> {
     pub(super) upstream_names: &'a [String],
     /// The claims that have a header.
     pub(super) claims: &'a [String],
+    /// The headers that no route may change.
+    pub(super) managed: &'a Managed,
 }
 
 pub(super) fn plan(

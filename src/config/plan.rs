@@ -144,6 +144,13 @@ pub struct IdentityPlan {
     pub claims: Vec<String>,
 }
 
+impl IdentityPlan {
+    /// The names of its headers.
+    pub fn names(&self) -> impl Iterator<Item = HeaderName> + Clone {
+        self.headers.iter().map(|header| header.name.clone())
+    }
+}
+
 /// A header that tells one fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeader {

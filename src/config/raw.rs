@@ -278,6 +278,8 @@ impl<'a> RawDeed<'a> {
 pub(super) struct RawChanges {
     pub(super) strip_prefix: Option<Text>,
     pub(super) add_prefix: Option<Text>,
+    pub(super) request_headers: Option<RawHeaders>,
+    pub(super) response_headers: Option<RawHeaders>,
 }
 
 impl RawChanges {
@@ -285,6 +287,26 @@ impl RawChanges {
         Self {
             strip_prefix: route.text("strip_prefix"),
             add_prefix: route.text("add_prefix"),
+            request_headers: route.table("request_headers", RawHeaders::fields),
+            response_headers: route.table("response_headers", RawHeaders::fields),
+        }
+    }
+}
+
+pub(super) struct RawHeaders {
+    pub(super) place: Place,
+    pub(super) is_empty: bool,
+    pub(super) set: Vec<(Text, Text)>,
+    pub(super) remove: Option<Texts>,
+}
+
+impl RawHeaders {
+    fn fields(headers: &mut Table<'_>) -> Self {
+        Self {
+            place: headers.place(),
+            is_empty: headers.len() == 0,
+            set: headers.named_texts("set"),
+            remove: headers.texts("remove"),
         }
     }
 }

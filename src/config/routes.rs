@@ -28,7 +28,7 @@ pub(super) fn plan(
         let rule = Rule::read(raw.rule, source);
         let changes = if has_upstream {
             let path = rule.as_ref().map(|rule| &rule.pattern.path);
-            changes::plan(raw.changes, path, source)
+            changes::plan(raw.changes, path, scope.managed, source)
         } else {
             changes::refuse(&raw.changes, source);
             RouteChanges::default()

@@ -37,7 +37,11 @@ impl Gateway {
         let since = Instant::now();
         let answer = self.upstreams.send(upstream, sealed).await;
         visit.upstream_took = Some(since.elapsed());
-        Ok(answer?.map(AnswerBody::upstream))
+        let mut answer = answer?.map(AnswerBody::upstream);
+        if let Some(edits) = &asked.route.changes.response {
+            edits.apply(answer.headers_mut());
+        }
+        Ok(answer)
     }
 
     fn seal(

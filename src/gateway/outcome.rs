@@ -11,7 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::visit::Visit;
-use crate::upstream::{self, SendError, X_REQUEST_ID};
+use crate::domain::managed_names::X_REQUEST_ID;
+use crate::upstream::{self, SendError};
 use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
 

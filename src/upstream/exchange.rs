@@ -12,7 +12,7 @@ use super::error::{Broken, SendError};
 use super::pool::Lease;
 use super::reply::{Framing, Reply};
 use super::request::Request;
-use crate::wire::headers::ManagedNames;
+use crate::domain::managed_names::ManagedNames;
 
 /// What is read at once where little is expected, in bytes.
 const SIP: usize = 8 * 1024;

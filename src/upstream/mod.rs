@@ -21,13 +21,13 @@ use std::time::Duration;
 use http::{HeaderValue, Response};
 
 use crate::config::plan::UpstreamPlan;
+use crate::domain::managed_names::ManagedNames;
 use crate::metrics::WorkerMetrics;
-use crate::wire::headers::ManagedNames;
 
 pub use answer::AnswerBody;
 pub use call::{Call, Caller, Occasion, Reply};
 pub use error::{CallError, SendError};
-pub use seal::{Changes, Event, Outbound, Sealed, Sealer, X_REQUEST_ID};
+pub use seal::{Changes, Event, Outbound, Sealed, Sealer};
 
 use send::Upstream;
 

@@ -10,7 +10,7 @@ use httparse::{Header, ParserConfig, Response, Status};
 
 use super::chunks::{Chunks, take_up_to};
 use super::error::Broken;
-use crate::wire::headers::ManagedNames;
+use crate::domain::managed_names::ManagedNames;
 
 /// The longest head, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;

@@ -7,45 +7,25 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::SealedBody;
 use crate::config::plan::{IdentityHeader, IdentityPlan, RouteChanges};
+use crate::domain::header_edits::HeaderEdits;
 use crate::domain::identity::Identity;
+use crate::domain::managed_names::{ManagedNames, X_REQUEST_ID, X_WXGATE_EVENT};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::prefix::PathPrefix;
 use crate::domain::token::TokenPlace;
 use crate::wire::body::Inbound;
 use crate::wire::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
-use crate::wire::headers::ManagedNames;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
 
 /// In which header a backend finds what was taken off the path that a client asked for.
 const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-/// Under which header the client, the backend and the log find one request's id.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// In which header a backend finds that wxgate itself calls it, and why.
-const X_WXGATE_EVENT: HeaderName = HeaderName::from_static("x-wxgate-event");
 
 /// How a body of unknown length is sent.
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 /// What a head takes at once, in bytes; most are shorter.
 const USUAL_HEAD: usize = 1024;
-/// Under which names backends look for an identity, wxgate's own and those of WeChat CloudRun.
-const USUAL_NAMES: [&str; 12] = [
-    "x-openid",
-    "x-unionid",
-    "x-appid",
-    "x-user-id",
-    "x-wx-openid",
-    "x-wx-unionid",
-    "x-wx-appid",
-    "x-wx-source",
-    "x-wx-env",
-    "x-wx-from-openid",
-    "x-wx-from-unionid",
-    "x-wx-from-appid",
-];
-
 /// A request that is clean: no name of ours in it but what we put there.
 #[derive(Debug)]
 pub struct Sealed {
@@ -84,6 +64,8 @@ pub struct Changes<'a> {
     pub host: Option<&'a HeaderValue>,
     /// What was taken off the beginning of the path.
     pub stripped: Option<&'a HeaderValue>,
+    /// Headers that the client sends in vain, and those that take their place.
+    pub headers: Option<&'a HeaderEdits>,
 }
 
 impl<'a> Changes<'a> {
@@ -95,6 +77,26 @@ impl<'a> Changes<'a> {
         Self {
             host,
             stripped: stripped.map(PathPrefix::as_header),
+            headers: route.request.as_ref(),
+        }
+    }
+
+    /// Takes out of the client's headers what others take the place of, and gives the host that it asked for, if that is
+    /// one of them.
+    fn make_room(&self, headers: &mut HeaderMap) -> Option<HeaderValue> {
+        if let Some(edits) = self.headers {
+            edits.take_out(headers);
+        }
+        headers.insert(HOST, self.host?.clone())
+    }
+
+    /// Writes what nobody else may say, and so not before what the client says.
+    fn write(&self, text: &mut Vec<u8>) {
+        if let Some(prefix) = self.stripped {
+            write_header(&X_FORWARDED_PREFIX, prefix, text);
+        }
+        for (name, value) in self.headers.map_or(&[][..], HeaderEdits::put_in) {
+            write_header(name, value, text);
         }
     }
 }
@@ -127,12 +129,12 @@ impl Sealer {
     /// Seals with these identity headers, takes tokens out of these places, and away what stands `beside` them.
     #[must_use]
     pub fn new(identity: IdentityPlan, tokens: Vec<TokenPlace>, beside: Vec<HeaderName>) -> Self {
-        let names = identity_names(&identity);
+        let names = identity.names();
         let token_names = tokens.iter().filter_map(|place| match place {
             TokenPlace::Header(name) => Some(name.clone()),
             _ => None,
         });
-        let clients = names.iter().cloned().chain(token_names).chain(beside);
+        let clients = names.clone().chain(token_names).chain(beside);
         Self {
             from_clients: ManagedNames::of_clients(clients),
             from_backends: ManagedNames::of_backends(names),
@@ -161,8 +163,7 @@ impl Sealer {
             changes,
         } = outbound;
         strip_headers(&self.tokens, &mut head.headers);
-        let host = changes.host.cloned();
-        let asked = host.and_then(|host| head.headers.insert(HOST, host));
+        let asked = changes.make_room(&mut head.headers);
         let body = SealedBody::new(body);
         let mut text = Vec::with_capacity(USUAL_HEAD);
         self.write_request_line(&head, path, &mut text);
@@ -170,10 +171,8 @@ impl Sealer {
         write_framing(&head.headers, &body, &mut text);
         let asked = asked.as_ref().or_else(|| head.headers.get(HOST));
         write_forwarded(asked, peer, &mut text);
-        if let Some(prefix) = changes.stripped {
-            write_header(&X_FORWARDED_PREFIX, prefix, &mut text);
-        }
         write_header(&X_REQUEST_ID, request_id.as_header(), &mut text);
+        changes.write(&mut text);
         if let Some(identity) = identity {
             self.write_identity(identity, &mut text);
         }
@@ -283,14 +282,6 @@ fn write_forwarded(asked: Option<&HeaderValue>, peer: &Peer, text: &mut Vec<u8>)
     if let Some(host) = peer.host().or(asked) {
         write_header(&X_FORWARDED_HOST, host, text);
     }
-}
-
-/// What backends believe: the identity headers, and the usual names of such, since whoever renames one or turns it off
-/// may still have code that reads it; and the header that says that wxgate itself asks.
-fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
-    let usual = USUAL_NAMES.map(HeaderName::from_static);
-    let named = plan.headers.iter().map(|header| header.name.clone());
-    named.chain(usual).chain([X_WXGATE_EVENT]).collect()
 }
 
 #[cfg(test)]

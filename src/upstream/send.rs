@@ -18,8 +18,8 @@ use super::request::Request;
 use super::seal::Sealed;
 use super::server::{Server, Servers};
 use crate::config::plan::UpstreamPlan;
+use crate::domain::managed_names::ManagedNames;
 use crate::metrics::{UpstreamOutcome, WorkerMetrics};
-use crate::wire::headers::ManagedNames;
 
 /// One worker's view of one upstream.
 #[derive(Debug)]

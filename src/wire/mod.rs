@@ -1,10 +1,9 @@
-//! HTTP words: which headers must go, where a token stands, what a refusal looks like. Knows no sessions and no routes.
+//! HTTP words: where a token stands, what a proxy tells, what a refusal looks like. Knows no sessions and no routes.
 
 pub mod body;
 pub mod fields;
 pub mod forwarded;
 pub mod head;
-pub mod headers;
 pub mod members;
 pub mod refusal;
 pub mod request_id;

@@ -1,5 +1,6 @@
 //! What the config changes of a request on its way, and what it does not touch.
 
+mod headers;
 mod host;
 mod prefix;
 

@@ -8,6 +8,7 @@ use http::StatusCode;
 use crate::domain::app_choice::AppChoice;
 use crate::domain::call_path::CallPath;
 use crate::domain::field_name::FieldName;
+use crate::domain::header_edits::HeaderEdits;
 use crate::domain::identity::App;
 use crate::domain::prefix::PrefixChange;
 use crate::domain::refusal::RefusalCode;
@@ -31,11 +32,15 @@ pub struct RoutePlan {
     pub refusals: RefusalShapes,
 }
 
-/// What a route changes of what goes to its upstream.
+/// What a route changes of what passes between a client and its upstream.
 #[derive(Debug, Default)]
 pub struct RouteChanges {
     /// `strip_prefix` and `add_prefix`, if there is one.
     pub prefix: Option<PrefixChange>,
+    /// `request_headers`: what the backend gets otherwise than it came, if anything.
+    pub request: Option<HeaderEdits>,
+    /// `response_headers`: the same for what the backend answers.
+    pub response: Option<HeaderEdits>,
 }
 
 /// What a route does.

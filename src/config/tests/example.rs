@@ -86,6 +86,10 @@ fn what_the_example_comments_out_is_the_default() {
             "host ",
             "strip_prefix",
             "add_prefix",
+            "request_headers",
+            "response_headers",
+            "request_headers",
+            "response_headers",
         ]
         .iter()
         .any(|key| line.starts_with(key))

@@ -1,5 +1,6 @@
 //! What configs mean, and what is said of those that mean nothing.
 
+mod changes;
 mod dialects;
 mod example;
 mod meanings;
