@@ -12,6 +12,7 @@ use crate::config::plan::{
     Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
 };
 use crate::domain::app_choice::AppChoice;
+use crate::domain::cors::Cors;
 use crate::domain::header_edits::HeaderEdits;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
@@ -60,6 +61,9 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let host = head::check(&head)?;
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
+    if let Some(told) = told_before(plan, &path, host.name(), &head) {
+        return Ok(told);
+    }
     let route = route(plan, &path, host.name(), &head.method)?;
     match route.action {
         Action::Forward(_) => {}
@@ -81,7 +85,39 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         Action::Phone(to) => told.push_str(&told_on(plan, to, route, head, &path)?),
         Action::Forward(to) => told.push_str(&sent_on(plan, to, route, head, &path)?),
     }
+    if let Some(cors) = &route.cors {
+        line(&mut told, "pages", &pages_in_words(cors));
+    }
     Ok(told)
+}
+
+/// What a browser is told before a request of a page, if it asks.
+fn told_before(
+    plan: &Plan,
+    path: &RequestPath<'_>,
+    host: &str,
+    head: &http::request::Parts,
+) -> Option<String> {
+    let wanted = Cors::asked(&head.method, &head.headers)?;
+    let route = route(plan, path, host, &wanted).ok()?;
+    let answer = route.cors.as_ref()?.answer(Cors::origin(&head.headers));
+    let mut told = String::new();
+    line(&mut told, "route", &route.label);
+    line(
+        &mut told,
+        "action",
+        "answer to a browser that asks for a page",
+    );
+    for (name, value) in &answer {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        line(&mut told, "", &format!("{name}: {value}"));
+    }
+    Some(told)
+}
+
+fn pages_in_words(cors: &Cors) -> String {
+    let origins: Vec<_> = cors.origins.iter().map(ToString::to_string).collect();
+    format!("of {} may read the answer", origins.join(", "))
 }
 
 impl Question {

@@ -3,6 +3,7 @@
 //! Each step is one line of [`Gateway::answer`], and each may end the journey with a refusal.
 
 mod admit;
+mod cors;
 mod forward;
 mod open_data;
 mod outcome;
@@ -70,6 +71,8 @@ pub struct Gateway {
     upstreams: Rc<Upstreams>,
     caller: Caller,
     ledger: Rc<Ledger>,
+    /// Whether any route lets pages of other origins read.
+    has_cors: bool,
 }
 
 impl Gateway {
@@ -83,6 +86,7 @@ impl Gateway {
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
         let upstreams = Rc::new(upstreams);
         let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
+        let has_cors = plan.routes.iter().any(|route| route.cors.is_some());
         let ledger = Rc::new(Ledger {
             plan,
             metrics,
@@ -94,6 +98,7 @@ impl Gateway {
             upstreams,
             caller,
             ledger,
+            has_cors,
         }
     }
 
@@ -108,6 +113,9 @@ impl Gateway {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
         let path = RequestPath::parse(uri.path())?;
+        if let Some(answer) = self.preflight(&head, &path, host, visit) {
+            return Ok(answer);
+        }
         let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;
         let path = &path;
@@ -237,6 +245,7 @@ impl Handler for Gateway {
         let peer = told.as_deref().unwrap_or(peer);
         let mut visit = Visit::begin(&head, peer, &self.ledger);
         let rest = outcome::Rest::of(&head, &body);
+        visit.page = self.page(&head);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
             Ok(answer) => answer,
             Err(refusal) => {
@@ -247,6 +256,7 @@ impl Handler for Gateway {
             }
         };
         *answer.version_mut() = Version::HTTP_11;
+        self.let_read(&visit, answer.headers_mut());
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, visit.request_id.as_header().clone());

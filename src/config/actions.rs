@@ -6,7 +6,7 @@ use super::login_apps;
 use super::on_login;
 use super::open_data;
 use super::phone;
-use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login};
+use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::Source;
 use crate::domain::template::Placeholder;
@@ -23,6 +23,8 @@ pub(super) struct Scope<'a> {
     pub(super) claims: &'a [String],
     /// The headers that no route may change.
     pub(super) managed: &'a Managed,
+    /// Where requests have their token.
+    pub(super) sessions: &'a SessionsPlan,
 }
 
 pub(super) fn plan(

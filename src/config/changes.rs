@@ -6,16 +6,19 @@ use super::headers::{Managed, Side};
 use super::plan::RouteChanges;
 use super::raw::{RawChanges, RawHeaders, Text};
 use super::source::Source;
+use crate::domain::cors;
 use crate::domain::header_edits::{HeaderEdits, header_value};
 use crate::domain::managed_names::fold;
 use crate::domain::prefix::{PathPrefix, PrefixChange};
 use crate::domain::route::PathPattern;
 
-/// `path` is that of the route, if it has one that means something, and `managed` what no change may touch.
+/// `path` is that of the route, if it has one that means something, `managed` what no change may touch, and `has_cors`
+/// whether the route itself says who may read its answers.
 pub(super) fn plan(
     raw: RawChanges,
     path: Option<&PathPattern>,
     managed: &Managed,
+    has_cors: bool,
     source: &Source<'_>,
 ) -> RouteChanges {
     let edits = |raw: Option<RawHeaders>, side| {
@@ -25,7 +28,7 @@ pub(super) fn plan(
     RouteChanges {
         prefix: prefix(raw.strip_prefix, raw.add_prefix, path, source),
         request: edits(raw.request_headers, Side::Request),
-        response: edits(raw.response_headers, Side::Response),
+        response: edits(raw.response_headers, Side::Response { has_cors }),
     }
 }
 
@@ -59,6 +62,8 @@ enum NoEdit {
     Managed(String),
     #[error("`{0}` is set by `host` of the upstream; remove it here")]
     Host(String),
+    #[error("`{0}` is set by `cors` of this route; remove it here")]
+    Cors(String),
     #[error("`{0}` is named here before, in this or another spelling; remove one of them")]
     Twice(String),
 }
@@ -96,10 +101,14 @@ fn editable(text: &str, side: Side, managed: &Managed) -> Result<HeaderName, NoE
     if managed.cover(&name, side) {
         return Err(NoEdit::Managed(text.to_owned()));
     }
-    if side == Side::Request && fold(name.as_str()) == b"host" {
-        return Err(NoEdit::Host(text.to_owned()));
+    let folded = fold(name.as_str());
+    match side {
+        Side::Request if folded == b"host" => Err(NoEdit::Host(text.to_owned())),
+        Side::Response { has_cors: true } if folded.starts_with(cors::FAMILY) => {
+            Err(NoEdit::Cors(text.to_owned()))
+        }
+        Side::Request | Side::Response { .. } => Ok(name),
     }
-    Ok(name)
 }
 
 /// Notes that a route without an upstream has no use for them.

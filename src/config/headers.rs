@@ -62,7 +62,10 @@ pub(super) enum Side {
     /// In what a backend gets.
     Request,
     /// In what a client gets.
-    Response,
+    Response {
+        /// Whether the route itself says which pages may read it.
+        has_cors: bool,
+    },
 }
 
 /// The names that wxgate alone sets or takes away, in every spelling.
@@ -89,7 +92,7 @@ impl Managed {
     pub(super) fn cover(&self, name: &HeaderName, side: Side) -> bool {
         let names = match side {
             Side::Request => &self.from_clients,
-            Side::Response => &self.from_backends,
+            Side::Response { .. } => &self.from_backends,
         };
         names.cover(name.as_str().as_bytes())
     }

@@ -10,6 +10,7 @@ mod answer;
 mod apps;
 mod body_fields;
 mod changes;
+mod cors;
 mod dialect;
 mod headers;
 mod identity;
@@ -96,6 +97,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         upstream_names: &upstream_names,
         claims: &identity.claims,
         managed: &managed,
+        sessions: &sessions,
     };
     let (routes, route_table) = routes::plan(raw.routes, &scope, &server, source);
     Plan {

@@ -1,10 +1,14 @@
 //! What is written: the sections of a config as its text has them, each value with its place. Knows the keys
 //! and their types, but neither defaults nor meanings.
 
+mod route;
+
 use toml::de::DeValue;
 
 use super::source::{At, Place};
 use super::table::Table;
+
+pub(super) use route::{RawChanges, RawCors, RawDeed, RawHeaders, RawOnLogin, RawRoute, RawRule};
 
 /// A text and its place.
 pub(super) type Text = At<String>;
@@ -199,134 +203,6 @@ impl RawUpstream {
             host: upstream.text("host"),
             connect_timeout: upstream.duration("connect_timeout"),
             timeout: upstream.duration("timeout"),
-        }
-    }
-}
-
-pub(super) struct RawRoute<'a> {
-    pub(super) rule: RawRule,
-    pub(super) deed: RawDeed<'a>,
-    pub(super) changes: RawChanges,
-    pub(super) max_body: Option<Text>,
-    pub(super) refusals: Vec<(Text, RawRefusal<'a>)>,
-}
-
-impl<'a> RawRoute<'a> {
-    fn fields(route: &mut Table<'a>) -> Self {
-        Self {
-            rule: RawRule::fields(route),
-            deed: RawDeed::fields(route),
-            changes: RawChanges::fields(route),
-            max_body: route.size("max_body"),
-            refusals: route.named("refusals", RawRefusal::fields),
-        }
-    }
-}
-
-/// What a route asks of a request.
-pub(super) struct RawRule {
-    pub(super) path: Option<Text>,
-    pub(super) methods: Option<Texts>,
-    pub(super) hosts: Option<Texts>,
-}
-
-impl RawRule {
-    fn fields(route: &mut Table<'_>) -> Self {
-        Self {
-            path: route.needed("path", Table::text),
-            methods: route.some_texts("methods"),
-            hosts: route.some_texts("hosts"),
-        }
-    }
-}
-
-/// What a route does with a request.
-pub(super) struct RawDeed<'a> {
-    /// The place of the route.
-    pub(super) place: Place,
-    pub(super) action: Option<Text>,
-    pub(super) dialect: Option<Text>,
-    pub(super) response: Option<Shape<'a>>,
-    pub(super) upstream: Option<Text>,
-    pub(super) auth: Option<Text>,
-    pub(super) app: Option<Texts>,
-    pub(super) on_login: Option<RawOnLogin>,
-    pub(super) app_from: Option<Texts>,
-    pub(super) open_data: Option<Text>,
-    pub(super) open_data_field: Option<Text>,
-}
-
-impl<'a> RawDeed<'a> {
-    fn fields(route: &mut Table<'a>) -> Self {
-        Self {
-            place: route.place(),
-            action: route.text("action"),
-            dialect: route.text("dialect"),
-            response: route.any("response"),
-            upstream: route.text("upstream"),
-            auth: route.text("auth"),
-            app: route.one_or_more("app"),
-            on_login: route.table("on_login", RawOnLogin::fields),
-            app_from: route.one_or_more("app_from"),
-            open_data: route.text("open_data"),
-            open_data_field: route.text("open_data_field"),
-        }
-    }
-}
-
-/// What a route changes of what passes through it.
-pub(super) struct RawChanges {
-    pub(super) strip_prefix: Option<Text>,
-    pub(super) add_prefix: Option<Text>,
-    pub(super) request_headers: Option<RawHeaders>,
-    pub(super) response_headers: Option<RawHeaders>,
-}
-
-impl RawChanges {
-    fn fields(route: &mut Table<'_>) -> Self {
-        Self {
-            strip_prefix: route.text("strip_prefix"),
-            add_prefix: route.text("add_prefix"),
-            request_headers: route.table("request_headers", RawHeaders::fields),
-            response_headers: route.table("response_headers", RawHeaders::fields),
-        }
-    }
-}
-
-pub(super) struct RawHeaders {
-    pub(super) place: Place,
-    pub(super) is_empty: bool,
-    pub(super) set: Vec<(Text, Text)>,
-    pub(super) remove: Option<Texts>,
-}
-
-impl RawHeaders {
-    fn fields(headers: &mut Table<'_>) -> Self {
-        Self {
-            place: headers.place(),
-            is_empty: headers.len() == 0,
-            set: headers.named_texts("set"),
-            remove: headers.texts("remove"),
-        }
-    }
-}
-
-pub(super) struct RawOnLogin {
-    pub(super) place: Place,
-    pub(super) upstream: Option<Text>,
-    pub(super) path: Option<Text>,
-    pub(super) timeout: Option<Text>,
-    pub(super) on_failure: Option<Text>,
-}
-
-impl RawOnLogin {
-    fn fields(on_login: &mut Table<'_>) -> Self {
-        Self {
-            place: on_login.place(),
-            upstream: on_login.needed("upstream", Table::text),
-            path: on_login.needed("path", Table::text),
-            timeout: on_login.duration("timeout"),
-            on_failure: on_login.text("on_failure"),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod app_choice;
 pub mod byte_set;
 pub mod call_path;
 pub mod clock;
+pub mod cors;
 pub mod field_name;
 pub mod header_edits;
 pub mod header_text;

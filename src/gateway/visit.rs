@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::cors::Page;
 use crate::config::plan::Plan;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::peer::Peer;
@@ -34,6 +35,8 @@ pub(super) struct Visit {
     pub(super) app: Option<usize>,
     /// The place of its upstream.
     pub(super) upstream: Option<usize>,
+    /// The page that makes it.
+    pub(super) page: Page,
     /// The status of its answer, once there is one.
     pub(super) status: Option<StatusCode>,
     pub(super) refusal: Option<Refusal>,
@@ -76,6 +79,7 @@ impl Visit {
             route: None,
             app: None,
             upstream: None,
+            page: None,
             status: None,
             refusal: None,
             bytes: 0,

@@ -19,6 +19,7 @@ mod architecture;
 mod changes;
 mod clients;
 mod commands;
+mod cors;
 mod demo;
 mod desync;
 mod dialects;

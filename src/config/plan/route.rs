@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use crate::domain::app_choice::AppChoice;
 use crate::domain::call_path::CallPath;
+use crate::domain::cors::Cors;
 use crate::domain::field_name::FieldName;
 use crate::domain::header_edits::HeaderEdits;
 use crate::domain::identity::App;
@@ -26,6 +27,8 @@ pub struct RoutePlan {
     pub action: Action,
     /// What it changes of what passes through it.
     pub changes: RouteChanges,
+    /// `cors`: the pages of other origins that may read its answers, if any.
+    pub cors: Option<Cors>,
     /// Bytes of a request body.
     pub max_body: u64,
     /// `refusals`: its own answer shapes.

@@ -189,3 +189,45 @@ fn headers_to_be_changed_are_named_once_and_have_a_clean_value() {
     assert_eq!(changes.request.as_ref().unwrap().removed(), ["cookie"]);
     assert!(changes.response.is_none());
 }
+
+#[test]
+fn pages_are_named_one_by_one() {
+    let cors = |keys: &str| format!("cors = {{ origins = [\"https://a.cn\"], {keys} }}");
+    check_routes(&[
+        ("cors = {}", "6:8: `origins` is missing in [routes.cors]"),
+        (
+            "cors = { origins = [] }",
+            "6:20: `origins` is empty; name at least one",
+        ),
+        (
+            "cors = { origins = [\"*\"] }",
+            "6:21: `*` is not one origin; name each, such as \"https://h5.example.com\"",
+        ),
+        (
+            "cors = { origins = [\"https://a.cn/\"] }",
+            "6:21: `https://a.cn/` is no origin as browsers send it; write \"https://h5.example.com\": in small \
+            letters, with the port only if it is not the usual one, and nothing behind",
+        ),
+        (
+            &cors("methods = [\"get\"]"),
+            "6:49: `get` is no method; write it in capitals, such as \"GET\"",
+        ),
+        (
+            &cors("allow_headers = [\"*\"]"),
+            "6:55: `*` is no header name; write one such as \"X-App-Version\"",
+        ),
+        (
+            &cors("credentials = \"yes\""),
+            "6:52: `credentials` must be true or false, not a string",
+        ),
+        (
+            &cors("max_age = \"1\""),
+            "6:48: `1` is no duration; write a whole number with `ms`, `s`, `m`, `h` or `d`, such as \"90s\"",
+        ),
+        (
+            &(cors("max_age = \"1h\"")
+                + "\nresponse_headers.set = { Access_Control-Allow-Origin = \"a\" }"),
+            "7:26: `Access_Control-Allow-Origin` is set by `cors` of this route; remove it here",
+        ),
+    ]);
+}

@@ -88,6 +88,8 @@ fn what_the_example_comments_out_is_the_default() {
             "add_prefix",
             "request_headers",
             "response_headers",
+            "cors",
+            "cors",
             "request_headers",
             "response_headers",
         ]
