@@ -8,6 +8,7 @@ mod actions;
 mod admin;
 mod answer;
 mod apps;
+mod backend_tls;
 mod body_fields;
 mod changes;
 mod cors;

@@ -192,6 +192,7 @@ impl RawIdentity {
 pub(super) struct RawUpstream {
     pub(super) servers: Option<Texts>,
     pub(super) host: Option<Text>,
+    pub(super) tls: Option<RawBackendTls>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeout: Option<Text>,
 }
@@ -201,8 +202,25 @@ impl RawUpstream {
         Self {
             servers: upstream.needed("servers", Table::some_texts),
             host: upstream.text("host"),
+            tls: upstream.table("tls", RawBackendTls::fields),
             connect_timeout: upstream.duration("connect_timeout"),
             timeout: upstream.duration("timeout"),
+        }
+    }
+}
+
+pub(super) struct RawBackendTls {
+    pub(super) place: Place,
+    pub(super) ca: Option<Text>,
+    pub(super) server_name: Option<Text>,
+}
+
+impl RawBackendTls {
+    fn fields(tls: &mut Table<'_>) -> Self {
+        Self {
+            place: tls.place(),
+            ca: tls.text("ca"),
+            server_name: tls.text("server_name"),
         }
     }
 }

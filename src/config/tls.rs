@@ -20,7 +20,7 @@ use crate::domain::clock::Timestamp;
 
 /// Why a certificate or its key cannot be used.
 #[derive(Debug, thiserror::Error)]
-enum TlsError {
+pub(super) enum TlsError {
     #[error("cannot read `{path}`: {error}")]
     Unreadable {
         path: String,
@@ -35,6 +35,8 @@ enum TlsError {
     },
     #[error("`{0}` holds no certificate; it must have the whole chain in PEM, the server's first")]
     NoCertificate(String),
+    #[error("`{0}` holds no certificate; it must have those of the authorities in PEM")]
+    NoRoot(String),
     #[error("`{0}` holds no private key; it must have one in PEM")]
     NoKey(String),
     #[error("`{0}` holds something that is no X.509 certificate")]
@@ -127,6 +129,21 @@ fn serve_with(
         .map_err(mismatch)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The certificates in a file, whatever the time.
+pub(super) fn read_roots(
+    path: &str,
+    file: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = read(path, file)?;
+    let roots: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| no_pem(path, error))?;
+    if roots.is_empty() {
+        return Err(TlsError::NoRoot(path.to_owned()));
+    }
+    Ok(roots)
 }
 
 fn read(path: &str, file: &Path) -> Result<Vec<u8>, TlsError> {

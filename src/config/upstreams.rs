@@ -7,12 +7,14 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::uri::Authority;
 
+use super::backend_tls;
 use super::plan::{ServerAddress, UpstreamPlan};
 use super::raw::{RawUpstream, Text};
 use super::source::Source;
 use super::surroundings::Surroundings;
 use super::units::duration;
 use crate::domain::host::Host;
+use crate::domain::peer::Scheme;
 
 pub(super) fn plan(
     raw: Vec<(Text, RawUpstream)>,
@@ -20,12 +22,17 @@ pub(super) fn plan(
     surroundings: &Surroundings,
 ) -> Vec<UpstreamPlan> {
     let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
-    let plan = |(name, raw): (Text, RawUpstream)| UpstreamPlan {
-        name: name.value,
-        servers: source.accept_all(raw.servers, |text| server(text, surroundings)),
-        host: source.accept(raw.host, host),
-        connect_timeout: timeout(raw.connect_timeout, Duration::from_secs(2)),
-        timeout: timeout(raw.timeout, Duration::from_mins(1)),
+    let plan = |(name, raw): (Text, RawUpstream)| {
+        let place = raw.servers.as_ref().map(|servers| servers.place);
+        let servers = source.accept_all(raw.servers, |text| server(text, surroundings));
+        UpstreamPlan {
+            name: name.value,
+            host: source.accept(raw.host, host),
+            tls: backend_tls::plan(raw.tls, &servers, place, source),
+            servers,
+            connect_timeout: timeout(raw.connect_timeout, Duration::from_secs(2)),
+            timeout: timeout(raw.timeout, Duration::from_mins(1)),
+        }
     };
     raw.into_iter().map(plan).collect()
 }
@@ -33,12 +40,10 @@ pub(super) fn plan(
 /// Why a text is no server.
 #[derive(Debug, thiserror::Error)]
 enum NoServer {
-    #[error("`{0}` is no server; write \"http://HOST:PORT\", without path, query and user")]
-    Form(String),
     #[error(
-        "`{0}` asks for TLS, but this version speaks only http to backends; write \"http://…\""
+        "`{0}` is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", without path, query and user"
     )]
-    Tls(String),
+    Form(String),
     #[error("the name `{name}` does not resolve: {error}")]
     Unresolved {
         name: String,
@@ -48,9 +53,6 @@ enum NoServer {
 }
 
 fn server(text: &str, surroundings: &Surroundings) -> Result<ServerAddress, NoServer> {
-    if text.starts_with("https://") {
-        return Err(NoServer::Tls(text.to_owned()));
-    }
     let address = address(text).ok_or_else(|| NoServer::Form(text.to_owned()))?;
     if address.host().parse::<IpAddr>().is_ok() {
         return Ok(address);
@@ -77,10 +79,16 @@ fn host(text: &str) -> Result<HeaderValue, NoHost> {
 }
 
 fn address(text: &str) -> Option<ServerAddress> {
-    let authority: Authority = text.strip_prefix("http://")?.parse().ok()?;
+    let plain = text
+        .strip_prefix("http://")
+        .map(|rest| (Scheme::Http, rest));
+    let secure = || Some((Scheme::Https, text.strip_prefix("https://")?));
+    let (scheme, authority) = plain.or_else(secure)?;
+    let authority: Authority = authority.parse().ok()?;
     let host = authority.host();
     let is_bare = authority.as_str() == host;
     let has_port = authority.port_u16().is_some_and(|port| port > 0);
     let has_user = authority.as_str().contains('@');
-    (!host.is_empty() && !has_user && (is_bare || has_port)).then(|| ServerAddress::new(authority))
+    (!host.is_empty() && !has_user && (is_bare || has_port))
+        .then(|| ServerAddress::new(scheme, authority))
 }

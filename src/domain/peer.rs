@@ -22,7 +22,7 @@ struct Behind {
     host: Option<HeaderValue>,
 }
 
-/// How the peer speaks to the gateway.
+/// How two speak HTTP to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// In clear.

@@ -116,7 +116,7 @@ impl Exchange {
 
     /// Sends as much of the request as goes now.
     fn send(&mut self, cx: &mut Context<'_>) -> Result<(), SendError> {
-        if self.request.is_sent() {
+        if self.request.is_sent() && self.lease.connection.is_flushed() {
             return Ok(());
         }
         match self.request.poll_send(&mut self.lease.connection, cx) {

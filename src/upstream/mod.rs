@@ -14,6 +14,7 @@ mod request;
 mod seal;
 mod send;
 mod server;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;

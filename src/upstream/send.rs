@@ -17,7 +17,7 @@ use super::reply::Reply;
 use super::request::Request;
 use super::seal::Sealed;
 use super::server::{Server, Servers};
-use crate::config::plan::UpstreamPlan;
+use crate::config::plan::{BackendTls, UpstreamPlan};
 use crate::domain::managed_names::ManagedNames;
 use crate::metrics::{UpstreamOutcome, WorkerMetrics};
 
@@ -26,6 +26,7 @@ use crate::metrics::{UpstreamOutcome, WorkerMetrics};
 pub(super) struct Upstream {
     servers: Servers,
     host: Option<HeaderValue>,
+    tls: Option<BackendTls>,
     connect_timeout: Duration,
     timeout: Duration,
     /// How long a client may let its body rest.
@@ -65,6 +66,7 @@ impl Upstream {
         Self {
             servers: Servers::new(plan.servers.iter().map(server).collect()),
             host: plan.host.clone(),
+            tls: plan.tls.clone(),
             connect_timeout: plan.connect_timeout,
             timeout: plan.timeout,
             patience,
@@ -154,8 +156,8 @@ impl Upstream {
     }
 
     async fn connect_to(&self, server: &Server) -> Result<Lease, SendError> {
-        let meter = self.meter.clone();
-        match Connection::open(&server.address, self.connect_timeout, meter).await {
+        let (meter, tls) = (self.meter.clone(), self.tls.as_ref());
+        match Connection::open(&server.address, tls, self.connect_timeout, meter).await {
             Ok(connection) => {
                 server.is_back();
                 Ok(server.pool.lease(connection))
@@ -233,7 +235,7 @@ impl Drop for Tally<'_> {
 fn waiting(server: &Server, is_repeatable: bool) -> Option<Lease> {
     let now = Instant::now();
     loop {
-        let lease = server.pool.take(now)?;
+        let mut lease = server.pool.take(now)?;
         if is_repeatable || lease.connection.is_certainly_quiet() {
             return Some(lease);
         }

@@ -79,11 +79,13 @@ impl Servers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::peer::Scheme;
     use crate::upstream::connection::tests::meter;
 
     fn servers() -> Servers {
         let server = |port: u16| {
-            let address = ServerAddress::new(format!("127.0.0.1:{port}").parse().unwrap());
+            let address =
+                ServerAddress::new(Scheme::Http, format!("127.0.0.1:{port}").parse().unwrap());
             Server::new(address, Pool::new(meter()))
         };
         Servers {

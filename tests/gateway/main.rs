@@ -16,6 +16,7 @@ mod access_log;
 mod answers;
 mod app_choice;
 mod architecture;
+mod backend_tls;
 mod changes;
 mod clients;
 mod commands;

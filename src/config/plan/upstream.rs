@@ -1,10 +1,15 @@
 //! A named set of backend servers, as the config means it. Knows no routes.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::Authority;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use crate::domain::peer::Scheme;
 
 /// `[upstreams.NAME]`.
 #[derive(Clone, Debug)]
@@ -15,38 +20,66 @@ pub struct UpstreamPlan {
     pub servers: Vec<ServerAddress>,
     /// The `Host` that they are asked for; without it, the client's.
     pub host: Option<HeaderValue>,
+    /// How those of them that speak TLS are known; there if one does.
+    pub tls: Option<BackendTls>,
     /// Until a connection stands.
     pub connect_timeout: Duration,
     /// Until the response head.
     pub timeout: Duration,
 }
 
-/// `"http://host:port"`, without path, query and user.
+/// How a server under TLS proves that it is the one that is meant.
+#[derive(Clone, Debug)]
+pub struct BackendTls {
+    /// Whose certificates are believed.
+    pub config: Arc<ClientConfig>,
+    /// The name that it must have, and is asked for; without it, the host of its address.
+    pub server_name: Option<ServerName<'static>>,
+}
+
+/// `"http://host:port"` or `"https://host:port"`, without path, query and user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAddress(Authority);
+pub struct ServerAddress {
+    authority: Authority,
+    scheme: Scheme,
+}
 
 impl ServerAddress {
-    /// Takes an authority that has a port, or means port 80.
+    /// Takes an authority that has a port, or means the usual one of the scheme.
     #[must_use]
-    pub fn new(authority: Authority) -> Self {
-        Self(authority)
+    pub fn new(scheme: Scheme, authority: Authority) -> Self {
+        Self { authority, scheme }
+    }
+
+    /// Whether it speaks TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.scheme == Scheme::Https
     }
 
     /// The name or address, an IPv6 one without its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.0.host().trim_start_matches('[').trim_end_matches(']')
+        let host = self.authority.host();
+        host.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.0.port_u16().unwrap_or(80)
+        let usual = match self.scheme {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        };
+        self.authority.port_u16().unwrap_or(usual)
     }
 }
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.scheme {
+            Scheme::Http => self.authority.fmt(f),
+            Scheme::Https => write!(f, "https://{}", self.authority),
+        }
     }
 }

@@ -49,6 +49,15 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
         "{}:16: not every request of this route begins with `/api`; give it a path such as \"/api/*\"",
         line_of("strip_prefix")
     );
+    // The servers are written without TLS.
+    let backend = text
+        .lines()
+        .position(|line| line.starts_with("tls = { ca"))
+        .unwrap()
+        + 1;
+    let no_tls = format!(
+        "{backend}:7: no server of this upstream speaks TLS; write \"https://…\", or remove `tls`"
+    );
     assert_eq!(
         problems(&text),
         [
@@ -57,6 +66,7 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
             named("openid"),
             named("unionid"),
             named("appid"),
+            no_tls,
             choice,
             prefix,
         ]

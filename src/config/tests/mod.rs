@@ -10,6 +10,7 @@ mod routes;
 mod secrets;
 mod sections;
 mod tls;
+mod upstreams;
 
 use std::collections::HashMap;
 use std::fs;

@@ -233,52 +233,6 @@ fn a_preset_names_all_identity_headers_or_none() {
 }
 
 #[test]
-fn a_backend_is_an_address_of_http() {
-    check(&[
-        (
-            "upstreams.a.servers = [\"https://x\"]",
-            "1:24: `https://x` asks for TLS, but this version speaks \
-            only http to backends; write \"http://…\"",
-        ),
-        (
-            "upstreams.a.servers = [\"http://nowhere.example\"]",
-            "1:24: the name `nowhere.example` does not resolve: no such name",
-        ),
-        (
-            "upstreams.a = { servers = [\"http://x\"], host = \"http://x\" }",
-            "1:48: `http://x` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\"",
-        ),
-        (
-            "upstreams.a = { servers = [\"http://x\"], host = \"\" }",
-            "1:48: `` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\"",
-        ),
-        (
-            "upstreams.a = { servers = [\"http://x\"], connect_timeout = \"0s\" }",
-            "1:59: `0s` is no time at all; write one above zero, such as \"10s\"",
-        ),
-    ]);
-    for text in [
-        "",
-        "http://",
-        "10.0.0.1:80",
-        "http://x/",
-        "http://x/a",
-        "http://x?a",
-        "http://u@x",
-        "http://x:0",
-        "http://x:",
-        "http://x:a",
-        "http://x:99999",
-        "http://:80",
-        "ftp://x",
-    ] {
-        let said = problems(&format!("upstreams.a.servers = [\"{text}\"]"));
-        let server = "is no server; write \"http://HOST:PORT\", without path, query and user";
-        assert_eq!(said, [format!("1:24: `{text}` {server}")]);
-    }
-}
-
-#[test]
 fn an_app_has_an_appid() {
     check(&[(
         "apps.a = { appid = \"w x\", secret = { env = \"SHOP_SECRET\" } }",

@@ -1,0 +1,132 @@
+//! Backends that mean nothing, and those that speak TLS.
+
+use rcgen::{CertificateParams, KeyPair};
+
+use super::{Directory, check, plan, problems, surroundings};
+use crate::config::read;
+
+#[test]
+fn a_backend_is_an_address_of_http() {
+    check(&[
+        (
+            "upstreams.a.servers = [\"http://nowhere.example\"]",
+            "1:24: the name `nowhere.example` does not resolve: no such name",
+        ),
+        (
+            "upstreams.a = { servers = [\"http://x\"], host = \"http://x\" }",
+            "1:48: `http://x` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\"",
+        ),
+        (
+            "upstreams.a = { servers = [\"http://x\"], host = \"\" }",
+            "1:48: `` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\"",
+        ),
+        (
+            "upstreams.a = { servers = [\"http://x\"], connect_timeout = \"0s\" }",
+            "1:59: `0s` is no time at all; write one above zero, such as \"10s\"",
+        ),
+    ]);
+    for text in [
+        "",
+        "http://",
+        "10.0.0.1:80",
+        "http://x/",
+        "http://x/a",
+        "http://x?a",
+        "http://u@x",
+        "http://x:0",
+        "http://x:",
+        "http://x:a",
+        "http://x:99999",
+        "http://:80",
+        "ftp://x",
+        "HTTPS://x",
+        "https://x/",
+    ] {
+        let said = problems(&format!("upstreams.a.servers = [\"{text}\"]"));
+        let server = "is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", without path, query and user";
+        assert_eq!(said, [format!("1:24: `{text}` {server}")]);
+    }
+}
+
+#[test]
+fn a_server_is_spoken_to_as_its_address_says() {
+    let plan = plan(
+        "upstreams.a.servers = [\"http://x\", \"https://x\", \"https://[::1]:8443\", \"https://10.0.0.1\"]",
+    );
+    let servers = plan.upstreams[0].servers.iter();
+    let told: Vec<_> = servers
+        .map(|server| (server.to_string(), server.port(), server.is_secure()))
+        .collect();
+    let expected = [
+        ("x", 80, false),
+        ("https://x", 443, true),
+        ("https://[::1]:8443", 8443, true),
+        ("https://10.0.0.1", 443, true),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(name, port, tls)| (name.to_owned(), port, tls))
+    );
+    let tls = plan.upstreams[0].tls.as_ref().unwrap();
+    assert_eq!(tls.config.alpn_protocols, [b"http/1.1"]);
+    assert_eq!(tls.server_name, None);
+}
+
+#[test]
+fn tls_is_for_servers_that_speak_it_and_names_what_can_be_believed() {
+    let directory = Directory::new("backend-tls");
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["api.internal".to_owned()]).unwrap();
+    directory.file("ca.pem", params.self_signed(&key).unwrap().pem());
+    directory.file("key.pem", key.serialize_pem());
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    directory.file("broken.pem", broken);
+    let name = directory.path().join("gateway.toml").display().to_string();
+    let said = |server: &str, tls: &str| {
+        let text = format!("[upstreams.a]\nservers = [\"{server}\"]\ntls = {tls}");
+        let read = read(&name, &text, &surroundings());
+        read.map(|plan| plan.upstreams[0].tls.clone().unwrap())
+            .map_err(|problems| problems.to_string().replace(&format!("{name}:"), ""))
+    };
+    let tls = said(
+        "https://x",
+        "{ ca = \"ca.pem\", server_name = \"api.internal\" }",
+    )
+    .unwrap();
+    assert_eq!(tls.server_name.unwrap().to_str(), "api.internal");
+    let cases = [
+        (
+            "http://x",
+            "{ ca = \"ca.pem\" }",
+            "3:7: no server of this upstream speaks TLS; write \"https://…\", or remove `tls`",
+        ),
+        (
+            "https://x",
+            "{ ca = \"absent.pem\" }",
+            "3:14: cannot read `absent.pem`: No such file or directory (os error 2)",
+        ),
+        (
+            "https://x",
+            "{ ca = \"key.pem\" }",
+            "3:14: `key.pem` holds no certificate; it must have those of the authorities in PEM",
+        ),
+        (
+            "https://x",
+            "{ ca = \"broken.pem\" }",
+            "3:14: `broken.pem` holds something that is no certificate of an authority",
+        ),
+        (
+            "https://x",
+            "{ ca = \"ca.pem\", server_name = \"a b\" }",
+            "3:38: `a b` is no name of a server; write one such as \"api.internal\", without a port",
+        ),
+        (
+            "https://x",
+            "{ cert = \"ca.pem\" }",
+            "3:9: unknown key `cert` in [upstreams.a.tls]; there are `ca` and `server_name`",
+        ),
+    ];
+    for (server, tls, problem) in cases {
+        assert_eq!(said(server, tls).unwrap_err(), problem);
+    }
+}
