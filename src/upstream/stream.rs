@@ -130,3 +130,6 @@ impl Stream {
 fn is_silence(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
+
+#[cfg(test)]
+mod tests;

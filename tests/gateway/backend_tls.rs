@@ -23,6 +23,7 @@ fn place(backend: Backend, secured: Secured, host: &str, more: &str) -> Place {
     let server = format!("\"https://{host}:{}\"", secured.port());
     let tls = format!("[upstreams.php]\ntls = {{ ca = \"{ca}\"{more} }}");
     let config = BASE
+        .replace("workers = 1", "workers = 1\nmax_body = \"64MiB\"")
         .replace("\"BACKEND\"", &server)
         .replace("[upstreams.php]", &tls);
     Place {
@@ -85,33 +86,37 @@ fn long_bodies_pass_both_ways() {
 }
 
 #[test]
-fn pieces_pass_as_they_come_though_much_is_under_way() {
-    const MUCH: usize = 4 * MIB;
+fn what_was_taken_arrives_before_any_more_is_sent() {
+    const WHOLE: usize = 64 * MIB;
+    let stopped = Gate::default();
+    let (tell, taken) = std::sync::mpsc::channel();
+    let taken = std::sync::Mutex::new(taken);
     let read = Gate::default();
     let backend = Backend::that({
-        let read = read.clone();
+        let (stopped, read) = (stopped.clone(), read.clone());
         move |conversation| {
             conversation.read_head();
-            assert!(conversation.read(MUCH).unwrap() == pattern(MUCH));
+            stopped.wait();
+            let taken: usize = taken.lock().unwrap().recv().unwrap();
+            assert!(conversation.read(taken).unwrap() == pattern(WHOLE)[..taken]);
             read.open();
-            assert_eq!(conversation.read(4).unwrap(), b"last");
-            conversation.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-            conversation.send_chunk(b"first");
-            assert_eq!(conversation.read(0).unwrap(), b"");
-            conversation.send_chunk(b"");
+            conversation.read(WHOLE - taken);
+            conversation.answer("200 OK", b"all of it");
         }
     });
-    let Place { world, .. } = &before(backend);
+    let secured = Secured::before(backend.address(), &["localhost"], Farewell::Proper);
+    let Place { world, .. } = &place(backend, secured, "localhost", "");
     let mut line = world.connect();
-    let ask = Ask::post("/open/").header("Content-Length", &(MUCH + 4).to_string());
+    let ask = Ask::post("/open/big").header("Content-Length", &WHOLE.to_string());
     line.send(&ask.bytes());
-    line.send(&pattern(MUCH));
-    // All of it arrives before any more is sent.
+    let body = pattern(WHOLE);
+    let count = line.send_while_taken(&body);
+    assert!(count < WHOLE / 2, "{count} bytes were taken");
+    tell.send(count).unwrap();
+    stopped.open();
     read.wait();
-    line.send(b"last");
-    assert_eq!(line.head().unwrap().0, 200);
-    assert_eq!(line.chunk(), b"first");
-    assert_eq!(line.chunk(), b"");
+    line.send(&body[count..]);
+    assert_eq!(line.answer().text(), "all of it");
 }
 
 #[test]
