@@ -224,7 +224,6 @@ fn forwarded(
     let sessions = plan.sessions.clone();
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
     let upstream = plan.upstreams.get(upstream);
-    let host = upstream.and_then(|upstream| upstream.host.as_ref());
     let request = sealer.seal(Outbound {
         head,
         path: changed.as_ref().unwrap_or(path),
@@ -233,7 +232,7 @@ fn forwarded(
         request_id: &RequestId::generate(),
         identity,
         event: None,
-        changes: Changes::of(&route.changes, host),
+        changes: Changes::of(upstream).under(&route.changes),
     });
     let shown = request.shown();
     let shown = shown.trim_end().replace('\n', "\n          ");

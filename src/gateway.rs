@@ -34,7 +34,7 @@ use crate::listener::{Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Caller, Occasion, Sealer, Upstreams};
+use crate::upstream::{self, Caller, Occasion, Sealer, Upstreams};
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::forwarded;
@@ -85,6 +85,7 @@ impl Gateway {
         let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
         let upstreams = Rc::new(upstreams);
+        upstream::watch(&upstreams, &sealer);
         let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
         let has_cors = plan.routes.iter().any(|route| route.cors.is_some());
         let ledger = Rc::new(Ledger {

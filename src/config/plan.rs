@@ -22,7 +22,7 @@ pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
     RefusalShapes, RouteChanges, RoutePlan,
 };
-pub use upstream::{BackendTls, ServerAddress, UpstreamPlan};
+pub use upstream::{BackendTls, Balance, HealthPlan, ServerAddress, UpstreamPlan};
 
 /// A whole config.
 #[derive(Debug)]

@@ -193,6 +193,10 @@ pub(super) struct RawUpstream {
     pub(super) servers: Option<Texts>,
     pub(super) host: Option<Text>,
     pub(super) tls: Option<RawBackendTls>,
+    pub(super) balance: Option<Text>,
+    pub(super) max_fails: Option<At<u64>>,
+    pub(super) fail_timeout: Option<Text>,
+    pub(super) health: Option<RawHealth>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeout: Option<Text>,
 }
@@ -203,8 +207,28 @@ impl RawUpstream {
             servers: upstream.needed("servers", Table::some_texts),
             host: upstream.text("host"),
             tls: upstream.table("tls", RawBackendTls::fields),
+            balance: upstream.text("balance"),
+            max_fails: upstream.number("max_fails", 1),
+            fail_timeout: upstream.duration("fail_timeout"),
+            health: upstream.table("health", RawHealth::fields),
             connect_timeout: upstream.duration("connect_timeout"),
             timeout: upstream.duration("timeout"),
+        }
+    }
+}
+
+pub(super) struct RawHealth {
+    pub(super) path: Option<Text>,
+    pub(super) interval: Option<Text>,
+    pub(super) timeout: Option<Text>,
+}
+
+impl RawHealth {
+    fn fields(health: &mut Table<'_>) -> Self {
+        Self {
+            path: health.needed("path", Table::text),
+            interval: health.duration("interval"),
+            timeout: health.duration("timeout"),
         }
     }
 }

@@ -8,12 +8,13 @@ use http::HeaderValue;
 use http::uri::Authority;
 
 use super::backend_tls;
-use super::plan::{ServerAddress, UpstreamPlan};
-use super::raw::{RawUpstream, Text};
+use super::plan::{Balance, HealthPlan, ServerAddress, UpstreamPlan};
+use super::raw::{RawHealth, RawUpstream, Text};
 use super::source::Source;
 use super::surroundings::Surroundings;
 use super::units::duration;
 use crate::domain::host::Host;
+use crate::domain::path::{PathError, RequestPath};
 use crate::domain::peer::Scheme;
 
 pub(super) fn plan(
@@ -28,6 +29,14 @@ pub(super) fn plan(
         UpstreamPlan {
             name: name.value,
             host: source.accept(raw.host, host),
+            balance: source
+                .choose(raw.balance, "way to balance", &BALANCES)
+                .unwrap_or(Balance::RoundRobin),
+            max_fails: raw
+                .max_fails
+                .map_or(3, |count| u32::try_from(count.value).unwrap_or(u32::MAX)),
+            fail_timeout: timeout(raw.fail_timeout, Duration::from_secs(10)),
+            health: raw.health.and_then(|raw| health(raw, source)),
             tls: backend_tls::plan(raw.tls, &servers, place, source),
             servers,
             connect_timeout: timeout(raw.connect_timeout, Duration::from_secs(2)),
@@ -35,6 +44,41 @@ pub(super) fn plan(
         }
     };
     raw.into_iter().map(plan).collect()
+}
+
+const BALANCES: [(&str, Balance); 3] = [
+    ("round-robin", Balance::RoundRobin),
+    ("least-connections", Balance::LeastConnections),
+    ("openid", Balance::OpenId),
+];
+
+fn health(raw: RawHealth, source: &Source<'_>) -> Option<HealthPlan> {
+    let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
+    let (interval, patience) = (
+        timeout(raw.interval, Duration::from_secs(5)),
+        timeout(raw.timeout, Duration::from_secs(2)),
+    );
+    Some(HealthPlan {
+        path: source.accept(raw.path, health_path)?,
+        interval,
+        timeout: patience,
+    })
+}
+
+/// Why a text is nothing to ask a server for.
+#[derive(Debug, thiserror::Error)]
+enum NoPath {
+    #[error("`{0}` cannot stand in this path; write one path alone, such as \"/healthz\"")]
+    Delimiter(char),
+    #[error("no request can have this path: {0}")]
+    Path(#[from] PathError),
+}
+
+fn health_path(text: &str) -> Result<RequestPath<'static>, NoPath> {
+    match text.chars().find(|c| matches!(c, '*' | '?' | '#')) {
+        Some(delimiter) => Err(NoPath::Delimiter(delimiter)),
+        None => Ok(RequestPath::parse(text)?.into_owned()),
+    }
 }
 
 /// Why a text is no server.

@@ -64,7 +64,7 @@ impl Gateway {
             request_id,
             identity: session.as_ref().map(|session| &session.identity),
             event: None,
-            changes: Changes::of(&route.changes, self.upstreams.host(upstream)),
+            changes: Changes::of(self.upstreams.plan(upstream)).under(&route.changes),
         }))
     }
 }

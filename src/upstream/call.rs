@@ -134,11 +134,7 @@ async fn carry_out(
 ) -> Result<Reply, CallError> {
     let within = by.saturating_duration_since(Instant::now());
     let upstream = call.upstream;
-    let changes = Changes {
-        host: upstreams.host(upstream),
-        ..Changes::default()
-    };
-    let request = seal(sealer, call, changes);
+    let request = seal(sealer, call, Changes::of(upstreams.plan(upstream)));
     let answer = upstreams.send_within(upstream, request, within).await?;
     let status = answer.status();
     if !status.is_success() {

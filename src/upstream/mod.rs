@@ -15,11 +15,12 @@ mod seal;
 mod send;
 mod server;
 mod stream;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Response};
+use http::Response;
 
 use crate::config::plan::UpstreamPlan;
 use crate::domain::managed_names::ManagedNames;
@@ -29,6 +30,7 @@ pub use answer::AnswerBody;
 pub use call::{Call, Caller, Occasion, Reply};
 pub use error::{CallError, SendError};
 pub use seal::{Changes, Event, Outbound, Sealed, Sealer};
+pub use watch::watch;
 
 use send::Upstream;
 
@@ -58,10 +60,10 @@ impl Upstreams {
         }
     }
 
-    /// The `Host` that the upstream at `index` is asked for, if it has one of its own.
+    /// What the config says of the upstream at `index`.
     #[must_use]
-    pub fn host(&self, index: usize) -> Option<&HeaderValue> {
-        self.upstreams.get(index)?.host()
+    pub fn plan(&self, index: usize) -> Option<&UpstreamPlan> {
+        self.upstreams.get(index).map(Upstream::plan)
     }
 
     /// Sends a sealed request to the upstream at `index` and gives its answer as soon as the head is there.

@@ -6,7 +6,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::SealedBody;
-use crate::config::plan::{IdentityHeader, IdentityPlan, RouteChanges};
+use super::server::user_of;
+use crate::config::plan::{Balance, IdentityHeader, IdentityPlan, RouteChanges, UpstreamPlan};
 use crate::domain::header_edits::HeaderEdits;
 use crate::domain::identity::Identity;
 use crate::domain::managed_names::{ManagedNames, X_REQUEST_ID, X_WXGATE_EVENT};
@@ -33,6 +34,7 @@ pub struct Sealed {
     head: Bytes,
     is_idempotent: bool,
     is_to_head: bool,
+    user: Option<u64>,
     body: SealedBody,
 }
 
@@ -64,20 +66,32 @@ pub struct Changes<'a> {
     pub host: Option<&'a HeaderValue>,
     /// What was taken off the beginning of the path.
     pub stripped: Option<&'a HeaderValue>,
+    /// Whether it matters to which server a user comes.
+    pub by_user: bool,
     /// Headers that the client sends in vain, and those that take their place.
     pub headers: Option<&'a HeaderEdits>,
 }
 
 impl<'a> Changes<'a> {
-    /// Those of a route whose upstream has this `host`.
+    /// Those of an upstream.
     #[must_use]
-    pub fn of(route: &'a RouteChanges, host: Option<&'a HeaderValue>) -> Self {
+    pub fn of(upstream: Option<&'a UpstreamPlan>) -> Self {
+        Self {
+            host: upstream.and_then(|upstream| upstream.host.as_ref()),
+            by_user: upstream.is_some_and(|upstream| upstream.balance == Balance::OpenId),
+            ..Self::default()
+        }
+    }
+
+    /// The same on a route that has its own.
+    #[must_use]
+    pub fn under(self, route: &'a RouteChanges) -> Self {
         let prefix = route.prefix.as_ref();
         let stripped = prefix.and_then(|change| change.strip.as_ref());
         Self {
-            host,
             stripped: stripped.map(PathPrefix::as_header),
             headers: route.request.as_ref(),
+            ..self
         }
     }
 
@@ -106,12 +120,15 @@ impl<'a> Changes<'a> {
 pub enum Event {
     /// A user logs in.
     Login,
+    /// Is the server well?
+    Health,
 }
 
 impl Event {
     const fn as_header(self) -> HeaderValue {
         match self {
             Self::Login => HeaderValue::from_static("login"),
+            Self::Health => HeaderValue::from_static("health"),
         }
     }
 }
@@ -184,6 +201,7 @@ impl Sealer {
             head: Bytes::from(text),
             is_idempotent: head.method.is_idempotent(),
             is_to_head: head.method == Method::HEAD,
+            user: identity.filter(|_| changes.by_user).map(user),
             body,
         }
     }
@@ -249,10 +267,19 @@ impl Sealed {
         self.is_to_head
     }
 
+    /// Whose it is, where that says to which server it goes.
+    pub(super) fn user(&self) -> Option<u64> {
+        self.user
+    }
+
     /// The bytes of the head, and the body.
     pub(super) fn into_parts(self) -> (Bytes, SealedBody) {
         (self.head, self.body)
     }
+}
+
+fn user(identity: &Identity) -> u64 {
+    user_of(identity.openid.as_str())
 }
 
 fn write_header(name: &HeaderName, value: &HeaderValue, text: &mut Vec<u8>) {

@@ -5,30 +5,27 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use http::{HeaderValue, Response};
+use http::Response;
 use tokio::time::{Instant, timeout};
 
 use super::answer::{self, AnswerBody};
 use super::connection::Connection;
-use super::error::SendError;
+use super::error::{AskError, SendError};
 use super::exchange::Exchange;
 use super::pool::{Lease, Meter, Pool};
 use super::reply::Reply;
 use super::request::Request;
 use super::seal::Sealed;
 use super::server::{Server, Servers};
-use crate::config::plan::{BackendTls, UpstreamPlan};
+use crate::config::plan::UpstreamPlan;
 use crate::domain::managed_names::ManagedNames;
 use crate::metrics::{UpstreamOutcome, WorkerMetrics};
 
 /// One worker's view of one upstream.
 #[derive(Debug)]
 pub(super) struct Upstream {
+    plan: UpstreamPlan,
     servers: Servers,
-    host: Option<HeaderValue>,
-    tls: Option<BackendTls>,
-    connect_timeout: Duration,
-    timeout: Duration,
     /// How long a client may let its body rest.
     patience: Duration,
     meter: Meter,
@@ -63,20 +60,49 @@ impl Upstream {
             upstream: index,
         };
         let server = |address: &_| Server::new(Clone::clone(address), Pool::new(meter.clone()));
+        let servers = plan.servers.iter().map(server).collect();
         Self {
-            servers: Servers::new(plan.servers.iter().map(server).collect()),
-            host: plan.host.clone(),
-            tls: plan.tls.clone(),
-            connect_timeout: plan.connect_timeout,
-            timeout: plan.timeout,
+            servers: Servers::new(servers, plan.balance),
+            plan: plan.clone(),
             patience,
             meter,
         }
     }
 
-    /// The `Host` that its servers are asked for, if it has one of its own.
-    pub(super) fn host(&self) -> Option<&HeaderValue> {
-        self.host.as_ref()
+    /// What the config says of it.
+    pub(super) fn plan(&self) -> &UpstreamPlan {
+        &self.plan
+    }
+
+    /// Its servers.
+    pub(super) fn servers(&self) -> &[Server] {
+        self.servers.all()
+    }
+
+    /// Asks one of its servers something, over a new connection, all `within` a time. Only a good answer is one.
+    pub(super) async fn ask(
+        &self,
+        server: &Server,
+        question: Sealed,
+        hidden: &ManagedNames,
+        within: Duration,
+    ) -> Result<(), AskError> {
+        let asking = async {
+            let (meter, tls) = (self.meter.clone(), self.plan.tls.as_ref());
+            let connection = Connection::open(&server.address, tls, within, meter).await?;
+            let lease = server.pool.lease(connection);
+            let request = Request::new(question, within, lease.taken_at());
+            let answer = self.try_on(lease, request, hidden).await;
+            answer.map_err(|missed| match missed {
+                Missed::Unsent(_) => SendError::Unsent.into(),
+                Missed::Lost(error) => AskError::from(error),
+            })
+        };
+        let answer = timeout(within, asking).await;
+        match answer.map_err(|_| SendError::Timeout(within))??.status() {
+            good if good.is_success() || good.is_redirection() => Ok(()),
+            bad => Err(AskError::Status(bad)),
+        }
     }
 
     /// Sends a request, and once more where nothing of it was sent or repeating it changes nothing. No `hidden` header is
@@ -111,44 +137,63 @@ impl Upstream {
         sealed: Sealed,
         hidden: &ManagedNames,
     ) -> Result<Response<AnswerBody>, SendError> {
-        let is_repeatable = sealed.is_repeatable();
-        let lease = self.lease(Want::Any { is_repeatable }).await?;
+        let (is_repeatable, user) = (sealed.is_repeatable(), sealed.user());
+        let (server, lease) = self.lease(Want::Any { is_repeatable }, user).await?;
         // What is lost on a connection that has just been made was not lost for the connection's age.
         let spare = if lease.is_reused() {
             sealed.spare()
         } else {
             None
         };
-        let now = lease.taken_at();
+        let (now, is_reused) = (lease.taken_at(), lease.is_reused());
         let request = |sealed| Request::new(sealed, self.patience, now);
-        let again = match self.try_on(lease, request(sealed), hidden).await {
+        let tried = self.try_on(lease, request(sealed), hidden).await;
+        self.note(server, is_reused, &tried);
+        let again = match tried {
             Ok(answer) => return Ok(answer),
             Err(Missed::Unsent(request)) => *request,
             Err(Missed::Lost(error @ SendError::Failed(_))) => request(spare.ok_or(error)?),
             Err(Missed::Lost(error)) => return Err(error),
         };
         self.meter.count(UpstreamOutcome::Retried);
-        let lease = self.lease(Want::New).await?;
+        let (server, lease) = self.lease(Want::New, user).await?;
         let again = again.again(lease.taken_at());
         let sent = self.try_on(lease, again, hidden).await;
+        self.note(server, false, &sent);
         sent.map_err(|missed| match missed {
             Missed::Unsent(_) => SendError::Unsent,
             Missed::Lost(error) => error,
         })
     }
 
+    /// Passes over a server that left too many requests in a row without an answer. One that has closed an old connection
+    /// did not.
+    fn note(&self, server: &Server, is_reused: bool, tried: &Result<Response<AnswerBody>, Missed>) {
+        let is_its_fault = match tried {
+            Ok(_) => return server.answered(),
+            Err(Missed::Lost(SendError::Timeout(_))) => true,
+            Err(Missed::Lost(SendError::Failed(_))) => !is_reused,
+            Err(Missed::Unsent(_) | Missed::Lost(_)) => false,
+        };
+        if is_its_fault && server.failed(self.plan.max_fails) {
+            server.rest(self.plan.fail_timeout);
+            let server = server.address.to_string();
+            tracing::warn!(%server, "a backend leaves requests unanswered, and is passed over");
+        }
+    }
+
     /// A connection to the server whose turn it is, or to the next one that can be reached.
-    async fn lease(&self, want: Want) -> Result<Lease, SendError> {
+    async fn lease(&self, want: Want, user: Option<u64>) -> Result<(&Server, Lease), SendError> {
         let mut last = SendError::NoServer;
-        for server in self.servers.in_turn() {
+        for server in self.servers.in_turn(user) {
             if let Want::Any { is_repeatable } = want
                 && let Some(lease) = waiting(server, is_repeatable)
             {
-                return Ok(lease);
+                return Ok((server, lease));
             }
             // Rare, and a connection to a client does not keep room for it.
             match Box::pin(self.connect_to(server)).await {
-                Ok(lease) => return Ok(lease),
+                Ok(lease) => return Ok((server, lease)),
                 Err(error) => last = error,
             }
         }
@@ -156,15 +201,15 @@ impl Upstream {
     }
 
     async fn connect_to(&self, server: &Server) -> Result<Lease, SendError> {
-        let (meter, tls) = (self.meter.clone(), self.tls.as_ref());
-        match Connection::open(&server.address, tls, self.connect_timeout, meter).await {
+        let (meter, tls) = (self.meter.clone(), self.plan.tls.as_ref());
+        match Connection::open(&server.address, tls, self.plan.connect_timeout, meter).await {
             Ok(connection) => {
                 server.is_back();
                 Ok(server.pool.lease(connection))
             }
             Err(source) => {
                 if !source.is_ours() {
-                    server.rest();
+                    server.rest(self.plan.fail_timeout);
                 }
                 let server = server.address.to_string();
                 tracing::warn!(%server, error = %source, "a backend cannot be reached");
@@ -197,8 +242,8 @@ impl Upstream {
             if let Poll::Ready(reply) = exchange.poll_reply(hidden, cx) {
                 return Poll::Ready(reply);
             }
-            ready!(exchange.poll_overdue(self.timeout, cx));
-            Poll::Ready(Err(SendError::Timeout(self.timeout)))
+            ready!(exchange.poll_overdue(self.plan.timeout, cx));
+            Poll::Ready(Err(SendError::Timeout(self.plan.timeout)))
         })
         .await
     }

@@ -17,6 +17,7 @@ mod answers;
 mod app_choice;
 mod architecture;
 mod backend_tls;
+mod balance;
 mod changes;
 mod clients;
 mod commands;

@@ -9,6 +9,7 @@ use http::uri::Authority;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
+use crate::domain::path::RequestPath;
 use crate::domain::peer::Scheme;
 
 /// `[upstreams.NAME]`.
@@ -16,8 +17,16 @@ use crate::domain::peer::Scheme;
 pub struct UpstreamPlan {
     /// The name.
     pub name: String,
-    /// The servers, which take turns; at least one.
+    /// The servers; at least one.
     pub servers: Vec<ServerAddress>,
+    /// Which of them is next.
+    pub balance: Balance,
+    /// After how many requests in a row that had no answer a server is passed over.
+    pub max_fails: u32,
+    /// For how long a server is then passed over, or after it refused a connection.
+    pub fail_timeout: Duration,
+    /// How servers are asked whether they are well, if they are.
+    pub health: Option<HealthPlan>,
     /// The `Host` that they are asked for; without it, the client's.
     pub host: Option<HeaderValue>,
     /// How those of them that speak TLS are known; there if one does.
@@ -25,6 +34,28 @@ pub struct UpstreamPlan {
     /// Until a connection stands.
     pub connect_timeout: Duration,
     /// Until the response head.
+    pub timeout: Duration,
+}
+
+/// `balance = "…"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// They take turns.
+    RoundRobin,
+    /// The one with the fewest requests under way.
+    LeastConnections,
+    /// For one user always the same, as long as it can be reached.
+    OpenId,
+}
+
+/// `health = { … }`.
+#[derive(Clone, Debug)]
+pub struct HealthPlan {
+    /// What is asked for.
+    pub path: RequestPath<'static>,
+    /// Between two questions.
+    pub interval: Duration,
+    /// Until the head of the answer.
     pub timeout: Duration,
 }
 
@@ -55,6 +86,12 @@ impl ServerAddress {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.scheme == Scheme::Https
+    }
+
+    /// Both as they are written.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
     }
 
     /// The name or address, an IPv6 one without its brackets.

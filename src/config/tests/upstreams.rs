@@ -1,8 +1,11 @@
 //! Backends that mean nothing, and those that speak TLS.
 
+use std::time::Duration;
+
 use rcgen::{CertificateParams, KeyPair};
 
 use super::{Directory, check, plan, problems, surroundings};
+use crate::config::plan::Balance;
 use crate::config::read;
 
 #[test]
@@ -129,4 +132,50 @@ fn tls_is_for_servers_that_speak_it_and_names_what_can_be_believed() {
     for (server, tls, problem) in cases {
         assert_eq!(said(server, tls).unwrap_err(), problem);
     }
+}
+
+#[test]
+fn servers_are_balanced_and_watched_as_the_config_says() {
+    let upstream = |keys: &str| format!("upstreams.a = {{ servers = [\"http://x\"], {keys} }}");
+    check(&[
+        (
+            &upstream("balance = \"random\""),
+            "1:51: `random` is no way to balance; there are `round-robin`, `least-connections` and `openid`",
+        ),
+        (
+            &upstream("max_fails = 0"),
+            "1:53: `max_fails` must be at least 1",
+        ),
+        (
+            &upstream("fail_timeout = \"0s\""),
+            "1:56: `0s` is no time at all; write one above zero, such as \"10s\"",
+        ),
+        (
+            &upstream("health = {}"),
+            "1:50: `path` is missing in [upstreams.a.health]",
+        ),
+        (
+            &upstream("health.path = \"/healthz?full\""),
+            "1:55: `?` cannot stand in this path; write one path alone, such as \"/healthz\"",
+        ),
+        (
+            &upstream("health.path = \"healthz\""),
+            "1:55: no request can have this path: the path does not start with a slash",
+        ),
+    ]);
+    let plain = &plan("upstreams.a.servers = [\"http://x\"]").upstreams[0];
+    assert_eq!((plain.balance, plain.max_fails), (Balance::RoundRobin, 3));
+    assert_eq!(plain.fail_timeout, Duration::from_secs(10));
+    assert!(plain.health.is_none());
+    let keys =
+        "balance = \"openid\", max_fails = 1, fail_timeout = \"1m\", health = { path = \"/\" }";
+    let whole = &plan(&upstream(keys)).upstreams[0];
+    assert_eq!((whole.balance, whole.max_fails), (Balance::OpenId, 1));
+    assert_eq!(whole.fail_timeout, Duration::from_mins(1));
+    let health = whole.health.as_ref().unwrap();
+    assert_eq!(health.path.sent(), "/");
+    assert_eq!(
+        (health.interval, health.timeout),
+        (Duration::from_secs(5), Duration::from_secs(2))
+    );
 }
