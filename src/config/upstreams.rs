@@ -10,7 +10,7 @@ use http::uri::Authority;
 use super::backend_tls;
 use super::plan::{Balance, HealthPlan, ServerAddress, UpstreamPlan};
 use super::raw::{RawHealth, RawUpstream, Text};
-use super::source::Source;
+use super::source::{At, Source};
 use super::surroundings::Surroundings;
 use super::units::duration;
 use crate::domain::host::Host;
@@ -32,9 +32,8 @@ pub(super) fn plan(
             balance: source
                 .choose(raw.balance, "way to balance", &BALANCES)
                 .unwrap_or(Balance::RoundRobin),
-            max_fails: raw
-                .max_fails
-                .map_or(3, |count| u32::try_from(count.value).unwrap_or(u32::MAX)),
+            max_fails: raw.max_fails.as_ref().map_or(3, count),
+            retries: raw.retries.as_ref().map_or(0, count),
             fail_timeout: timeout(raw.fail_timeout, Duration::from_secs(10)),
             health: raw.health.and_then(|raw| health(raw, source)),
             tls: backend_tls::plan(raw.tls, &servers, place, source),
@@ -51,6 +50,10 @@ const BALANCES: [(&str, Balance); 3] = [
     ("least-connections", Balance::LeastConnections),
     ("openid", Balance::OpenId),
 ];
+
+fn count(written: &At<u64>) -> u32 {
+    u32::try_from(written.value).unwrap_or(u32::MAX)
+}
 
 fn health(raw: RawHealth, source: &Source<'_>) -> Option<HealthPlan> {
     let timeout = |written, default| source.accept(written, duration).unwrap_or(default);

@@ -3,6 +3,7 @@
 mod alarm;
 mod answer;
 mod body;
+mod budget;
 mod call;
 mod chunks;
 mod connection;

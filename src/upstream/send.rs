@@ -9,6 +9,7 @@ use http::Response;
 use tokio::time::{Instant, timeout};
 
 use super::answer::{self, AnswerBody};
+use super::budget::Budget;
 use super::connection::Connection;
 use super::error::{AskError, SendError};
 use super::exchange::Exchange;
@@ -17,7 +18,7 @@ use super::reply::Reply;
 use super::request::Request;
 use super::seal::Sealed;
 use super::server::{Server, Servers};
-use crate::config::plan::UpstreamPlan;
+use crate::config::plan::{ServerAddress, UpstreamPlan};
 use crate::domain::managed_names::ManagedNames;
 use crate::metrics::{UpstreamOutcome, WorkerMetrics};
 
@@ -26,6 +27,7 @@ use crate::metrics::{UpstreamOutcome, WorkerMetrics};
 pub(super) struct Upstream {
     plan: UpstreamPlan,
     servers: Servers,
+    budget: Budget,
     /// How long a client may let its body rest.
     patience: Duration,
     meter: Meter,
@@ -59,11 +61,14 @@ impl Upstream {
             metrics,
             upstream: index,
         };
-        let server = |address: &_| Server::new(Clone::clone(address), Pool::new(meter.clone()));
-        let servers = plan.servers.iter().map(server).collect();
+        let server = |(place, address): (_, &ServerAddress)| {
+            Server::new(address.clone(), Pool::new(meter.clone()), place)
+        };
+        let servers = plan.servers.iter().enumerate().map(server).collect();
         Self {
             servers: Servers::new(servers, plan.balance),
             plan: plan.clone(),
+            budget: Budget::default(),
             patience,
             meter,
         }
@@ -113,8 +118,43 @@ impl Upstream {
         hidden: &ManagedNames,
     ) -> Result<Response<AnswerBody>, SendError> {
         let mut tally = Tally::begin(&self.meter);
-        let sent = self.send_uncounted(sealed, hidden).await;
+        let spare = self.spare(&sealed);
+        let mut failed = None;
+        let mut sent = self.send_uncounted(sealed, &mut failed, hidden).await;
+        if let (Err(_), Some(spare), Some(failed)) = (&sent, spare, failed) {
+            sent = Box::pin(self.send_again(*spare, failed, sent, hidden)).await;
+        }
         tally.note(&sent);
+        sent
+    }
+
+    /// What is kept of a request to be sent again where a server fails it, if that is wanted.
+    fn spare(&self, sealed: &Sealed) -> Option<Box<Sealed>> {
+        if self.plan.retries == 0 {
+            return None;
+        }
+        self.budget.earn();
+        sealed.spare().map(Box::new)
+    }
+
+    /// Sends a request that the server at `failed` did not answer to the others, as often as the config and the budget
+    /// let it.
+    async fn send_again(
+        &self,
+        spare: Sealed,
+        failed: usize,
+        mut sent: Result<Response<AnswerBody>, SendError>,
+        hidden: &ManagedNames,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let mut failed = Some(failed);
+        for _ in 0..self.plan.retries {
+            let again = spare.spare().filter(|_| failed.is_some());
+            let Some(again) = again.filter(|_| sent.is_err() && self.budget.spend()) else {
+                break;
+            };
+            self.meter.count(UpstreamOutcome::Retried);
+            sent = self.send_uncounted(again, &mut failed, hidden).await;
+        }
         sent
     }
 
@@ -126,19 +166,24 @@ impl Upstream {
         within: Duration,
     ) -> Result<Response<AnswerBody>, SendError> {
         let mut tally = Tally::begin(&self.meter);
-        let sent = timeout(within, self.send_uncounted(sealed, hidden)).await;
+        let sent = timeout(within, self.send_uncounted(sealed, &mut None, hidden)).await;
         let sent = sent.unwrap_or(Err(SendError::Timeout(within)));
         tally.note(&sent);
         sent
     }
 
+    /// Sends a request that the server at the place in `failed` did not answer, if there is one; at the end that place is
+    /// of the one that did not answer this time.
     async fn send_uncounted(
         &self,
         sealed: Sealed,
+        failed: &mut Option<usize>,
         hidden: &ManagedNames,
     ) -> Result<Response<AnswerBody>, SendError> {
         let (is_repeatable, user) = (sealed.is_repeatable(), sealed.user());
-        let (server, lease) = self.lease(Want::Any { is_repeatable }, user).await?;
+        let (server, lease) = self
+            .lease(Want::Any { is_repeatable }, user, failed.take())
+            .await?;
         // What is lost on a connection that has just been made was not lost for the connection's age.
         let spare = if lease.is_reused() {
             sealed.spare()
@@ -148,7 +193,7 @@ impl Upstream {
         let (now, is_reused) = (lease.taken_at(), lease.is_reused());
         let request = |sealed| Request::new(sealed, self.patience, now);
         let tried = self.try_on(lease, request(sealed), hidden).await;
-        self.note(server, is_reused, &tried);
+        *failed = self.note(server, is_reused, &tried);
         let again = match tried {
             Ok(answer) => return Ok(answer),
             Err(Missed::Unsent(request)) => *request,
@@ -156,21 +201,29 @@ impl Upstream {
             Err(Missed::Lost(error)) => return Err(error),
         };
         self.meter.count(UpstreamOutcome::Retried);
-        let (server, lease) = self.lease(Want::New, user).await?;
+        let (server, lease) = self.lease(Want::New, user, None).await?;
         let again = again.again(lease.taken_at());
         let sent = self.try_on(lease, again, hidden).await;
-        self.note(server, false, &sent);
+        *failed = self.note(server, false, &sent);
         sent.map_err(|missed| match missed {
             Missed::Unsent(_) => SendError::Unsent,
             Missed::Lost(error) => error,
         })
     }
 
-    /// Passes over a server that left too many requests in a row without an answer. One that has closed an old connection
-    /// did not.
-    fn note(&self, server: &Server, is_reused: bool, tried: &Result<Response<AnswerBody>, Missed>) {
+    /// Passes over a server that left too many requests in a row without an answer, and gives its place if this is one of
+    /// them. One that has closed an old connection did not.
+    fn note(
+        &self,
+        server: &Server,
+        is_reused: bool,
+        tried: &Result<Response<AnswerBody>, Missed>,
+    ) -> Option<usize> {
         let is_its_fault = match tried {
-            Ok(_) => return server.answered(),
+            Ok(_) => {
+                server.answered();
+                false
+            }
             Err(Missed::Lost(SendError::Timeout(_))) => true,
             Err(Missed::Lost(SendError::Failed(_))) => !is_reused,
             Err(Missed::Unsent(_) | Missed::Lost(_)) => false,
@@ -180,12 +233,18 @@ impl Upstream {
             let server = server.address.to_string();
             tracing::warn!(%server, "a backend leaves requests unanswered, and is passed over");
         }
+        is_its_fault.then_some(server.place)
     }
 
     /// A connection to the server whose turn it is, or to the next one that can be reached.
-    async fn lease(&self, want: Want, user: Option<u64>) -> Result<(&Server, Lease), SendError> {
+    async fn lease(
+        &self,
+        want: Want,
+        user: Option<u64>,
+        failed: Option<usize>,
+    ) -> Result<(&Server, Lease), SendError> {
         let mut last = SendError::NoServer;
-        for server in self.servers.in_turn(user) {
+        for server in self.servers.in_turn(user, failed) {
             if let Want::Any { is_repeatable } = want
                 && let Some(lease) = waiting(server, is_repeatable)
             {

@@ -14,6 +14,8 @@ use crate::config::plan::{Balance, ServerAddress};
 pub(super) struct Server {
     pub(super) address: ServerAddress,
     pub(super) pool: Rc<Pool>,
+    /// Its place among those of its upstream.
+    pub(super) place: usize,
     /// What tells it from the others, where users are shared out.
     seed: u64,
     resting_until: Cell<Option<Instant>>,
@@ -24,8 +26,9 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(address: ServerAddress, pool: Pool) -> Self {
+    pub(super) fn new(address: ServerAddress, pool: Pool, place: usize) -> Self {
         Self {
+            place,
             seed: hash(&address.to_string()),
             address,
             pool: Rc::new(pool),
@@ -109,8 +112,11 @@ impl Servers {
         &self.all
     }
 
-    /// The one whose turn it is, by its place.
-    fn first(&self, user: Option<u64>) -> usize {
+    /// The one whose turn it is, by its place: for a request that one of them has failed, the one behind that.
+    fn first(&self, user: Option<u64>, failed: Option<usize>) -> usize {
+        if let Some(failed) = failed {
+            return failed + 1;
+        }
         let turn = self.turn.get();
         let next = || self.turn.set((turn + 1) % self.all.len().max(1));
         let ready = || {
@@ -137,8 +143,12 @@ impl Servers {
     }
 
     /// All servers in the order in which they are to be tried now: those that rest come last.
-    pub(super) fn in_turn(&self, user: Option<u64>) -> impl Iterator<Item = &Server> {
-        let in_turn = self.all.iter().cycle().skip(self.first(user));
+    pub(super) fn in_turn(
+        &self,
+        user: Option<u64>,
+        failed: Option<usize>,
+    ) -> impl Iterator<Item = &Server> {
+        let in_turn = self.all.iter().cycle().skip(self.first(user, failed));
         let in_turn = in_turn.take(self.all.len());
         // Told apart before the first try: one that fails meanwhile is not to be tried again as one that rests.
         let resting: Vec<_> = in_turn.clone().filter(|one| one.is_resting()).collect();
@@ -180,7 +190,7 @@ mod tests {
         let server = |port: u16| {
             let address =
                 ServerAddress::new(Scheme::Http, format!("127.0.0.1:{port}").parse().unwrap());
-            Server::new(address, Pool::new(meter()))
+            Server::new(address, Pool::new(meter()), usize::from(port) - 1)
         };
         Servers {
             all: vec![server(1), server(2), server(3)],
@@ -191,7 +201,7 @@ mod tests {
 
     fn ports(servers: &Servers) -> Vec<u16> {
         servers
-            .in_turn(None)
+            .in_turn(None, None)
             .map(|server| server.address.port())
             .collect()
     }
@@ -208,7 +218,9 @@ mod tests {
     #[tokio::test]
     async fn each_server_has_one_turn_though_it_refuses() {
         let servers = servers();
-        let tried = servers.in_turn(None).inspect(|server| server.rest(REST));
+        let tried = servers
+            .in_turn(None, None)
+            .inspect(|server| server.rest(REST));
         let ports: Vec<_> = tried.map(|server| server.address.port()).collect();
         assert_eq!(ports, [1, 2, 3]);
     }
@@ -246,7 +258,7 @@ mod tests {
         let servers = balanced(Balance::OpenId);
         let first = |user: u32| {
             let user = Some(user_of(&format!("oUser{user}")));
-            servers.in_turn(user).next().unwrap().address.port()
+            servers.in_turn(user, None).next().unwrap().address.port()
         };
         let before: Vec<_> = (0..3000).map(first).collect();
         for port in 1..=3 {
@@ -268,6 +280,16 @@ mod tests {
         );
         servers.all[1].is_back();
         assert_eq!((0..3000).map(first).collect::<Vec<_>>(), before);
+    }
+
+    #[tokio::test]
+    async fn the_one_that_failed_a_request_is_the_last_to_be_asked_again() {
+        let servers = servers();
+        for (failed, order) in [(0, [2, 3, 1]), (1, [3, 1, 2]), (2, [1, 2, 3])] {
+            let again = servers.in_turn(Some(7), Some(failed));
+            let ports: Vec<_> = again.map(|server| server.address.port()).collect();
+            assert_eq!(ports, order);
+        }
     }
 
     #[tokio::test]

@@ -168,3 +168,67 @@ fn where_no_server_is_well_all_are_asked_all_the_same() {
     });
     assert_eq!(world.get("/open/").text(), "seen");
 }
+
+/// A backend that reads a request and goes away.
+fn broken() -> Backend {
+    Backend::that(|conversation| {
+        conversation.read_request();
+    })
+}
+
+const RETRIED: &str = r#"wxgate_upstream_requests_total{upstream="php",outcome="retried"}"#;
+
+#[test]
+fn what_may_be_repeated_goes_to_another_server() {
+    for balance in ["round-robin", "least-connections", "openid"] {
+        let bad = broken();
+        let keys = format!("retries = 1\nmax_fails = 1000\nbalance = \"{balance}\"");
+        let world = before(Backend::start(), &bad, &keys);
+        for user in 0..16 {
+            let skey = world.skey_of(&format!("user{user}"));
+            let answer = world.get_as(&skey, "/orders");
+            assert_eq!(answer.status, 200, "{balance}");
+        }
+        let missed = asked(&bad);
+        assert!(missed > 0, "{balance}");
+        assert_eq!(asked(&world.backend), 16, "{balance}");
+        assert_eq!(world.count(RETRIED), i64::try_from(missed).unwrap());
+    }
+}
+
+#[test]
+fn what_may_have_arrived_and_is_no_repetition_is_never_repeated() {
+    let bad = broken();
+    let keys = "retries = 3\nmax_fails = 1000";
+    let world = before(Backend::start(), &bad, keys);
+    let asks = [
+        Ask::post("/open/").body("precious"),
+        Ask::post("/open/"),
+        Ask::new("PATCH", "/open/"),
+        Ask::new("PUT", "/open/").body("precious"),
+        Ask::get("/open/").body("precious"),
+    ];
+    for ask in &asks {
+        let mut answers = [world.ask(ask).status, world.ask(ask).status];
+        answers.sort_unstable();
+        assert_eq!(answers, [200, 502], "{ask:?}");
+    }
+    assert_eq!(
+        (asked(&world.backend), asked(&bad)),
+        (asks.len(), asks.len())
+    );
+    assert_eq!(world.count(RETRIED), 0);
+}
+
+#[test]
+fn no_more_is_sent_again_than_the_budget_has() {
+    let bad = broken();
+    let keys = "retries = 5\nmax_fails = 1000";
+    let world = before(broken(), &bad, keys);
+    for _ in 0..40 {
+        world.get("/open/").refused(502, "upstream_failed");
+    }
+    let all = asked(&world.backend) + asked(&bad);
+    // Ten that there are at first, and one of five of those that follow the first.
+    assert_eq!((all, world.count(RETRIED)), (40 + 17, 17));
+}

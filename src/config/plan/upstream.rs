@@ -25,6 +25,8 @@ pub struct UpstreamPlan {
     pub max_fails: u32,
     /// For how long a server is then passed over, or after it refused a connection.
     pub fail_timeout: Duration,
+    /// How often a request that may be repeated goes to another server where one does not answer it.
+    pub retries: u32,
     /// How servers are asked whether they are well, if they are.
     pub health: Option<HealthPlan>,
     /// The `Host` that they are asked for; without it, the client's.

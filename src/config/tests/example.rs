@@ -159,6 +159,7 @@ fn the_example_shows_every_key() {
         "balance",
         "max_fails",
         "fail_timeout",
+        "retries",
         "health",
         "connect_timeout",
         "path",

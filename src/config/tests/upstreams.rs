@@ -166,12 +166,12 @@ fn servers_are_balanced_and_watched_as_the_config_says() {
     let plain = &plan("upstreams.a.servers = [\"http://x\"]").upstreams[0];
     assert_eq!((plain.balance, plain.max_fails), (Balance::RoundRobin, 3));
     assert_eq!(plain.fail_timeout, Duration::from_secs(10));
-    assert!(plain.health.is_none());
-    let keys =
-        "balance = \"openid\", max_fails = 1, fail_timeout = \"1m\", health = { path = \"/\" }";
+    assert!(plain.health.is_none() && plain.retries == 0);
+    let keys = "balance = \"openid\", max_fails = 1, fail_timeout = \"1m\", retries = 2, health = { path = \"/\" }";
     let whole = &plan(&upstream(keys)).upstreams[0];
     assert_eq!((whole.balance, whole.max_fails), (Balance::OpenId, 1));
     assert_eq!(whole.fail_timeout, Duration::from_mins(1));
+    assert_eq!(whole.retries, 2);
     let health = whole.health.as_ref().unwrap();
     assert_eq!(health.path.sent(), "/");
     assert_eq!(
