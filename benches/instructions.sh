@@ -3,6 +3,7 @@
 # machine is: callgrind runs the full product, and only what it does after a warm-up counts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. benches/common.sh
 
 usage() {
     cat <<'EOF'
@@ -28,41 +29,9 @@ WARM_UP=300
 RATE=60
 DELAY_US=4000
 
-say() { printf '==> %s\n' "$*" >&2; }
-
-fail() {
-    printf 'FAILED: %s\n' "$*" >&2
-    exit 1
-}
-
-has() { command -v "$1" >/dev/null 2>&1; }
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif has sudo; then
-        sudo "$@"
-    else
-        fail "root is needed for: $*"
-    fi
-}
-
-install_missing() {
-    local packages=()
-    has valgrind || packages+=(valgrind)
-    has curl || packages+=(curl)
-    [ "${#packages[@]}" -gt 0 ] || return 0
-    say "Debian packages: installing ${packages[*]}"
-    has apt-get || fail "install these yourself, there is no apt-get: ${packages[*]}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
-}
-
-build() {
-    has cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-    say "building"
-    cargo build --quiet --locked --profile profiling --bin wxgate
-    cargo build --quiet --locked --release --manifest-path benches/load/Cargo.toml --target-dir target/benches
+missing_packages() {
+    has valgrind || echo valgrind
+    has curl || echo curl
 }
 
 # The first line of file $1 that has the words $2, once it is there.
@@ -183,8 +152,9 @@ clean_up() {
 }
 trap clean_up EXIT
 
-install_missing
-build
+mapfile -t packages < <(missing_packages)
+install_packages "${packages[@]}"
+build --profile profiling --bin wxgate
 start_backend
 start_gateway
 log_in

@@ -22,8 +22,9 @@ use crate::domain::secret::Secret;
 use crate::endpoints::login::Logins;
 use crate::endpoints::phone::Phones;
 use crate::gateway::{Gateway, Shared};
-use crate::listener::{self, ConnectionCount, Listener, Socket};
+use crate::listener::{self, ConnectionCount, Door, Listener, Socket};
 use crate::metrics::{Labels, Metrics, WorkerMetrics};
+use crate::renewal;
 use crate::store::Store;
 use crate::wechat::{KeyChecks, Prover, WeChat};
 
@@ -61,11 +62,12 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let metrics = Arc::new(Metrics::new(labels(&plan), plan.server.workers));
     let control = control_runtime().context("the control runtime does not start")?;
     let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
-    let sockets = listener::bind(&plan.server.listen, plan.server.workers)?;
+    let doors = listener::bind(&plan.server)?;
     // Every worker listens in the same places.
-    let mine = sockets.first().map(Vec::as_slice).unwrap_or_default();
-    let addresses = mine.iter().filter_map(Socket::address).collect();
-    let places = mine.iter().map(Socket::to_string).collect();
+    let mine = doors.first().map(Vec::as_slice).unwrap_or_default();
+    let mine = mine.iter().map(|door| &door.socket);
+    let addresses = mine.clone().filter_map(Socket::address).collect();
+    let places = mine.map(Socket::to_string).collect();
     let files = unix_files(&plan);
     let (stop_admin, admin_stopped) = watch::channel(false);
     let parts = shared(plan, &store, clock, &metrics, &control)?;
@@ -77,8 +79,12 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     };
     let admin = serve_admin(&parts.plan, &control, operators, admin_stopped)?;
     control.spawn(tidy_now_and_then(store.clone(), Arc::clone(&parts.logins)));
+    if let Some(tls) = &parts.plan.server.tls {
+        let certificates = Arc::clone(&tls.certificates);
+        control.spawn(renewal::keep_fresh(certificates, parts.clock.clone()));
+    }
     let (stop_workers, workers_stopped) = watch::channel(false);
-    let workers = start_workers(sockets, &parts, &metrics, &workers_stopped)?;
+    let workers = start_workers(doors, &parts, &metrics, &workers_stopped)?;
     readiness.reach(Phase::Ready);
     let running = Running {
         addresses,
@@ -263,20 +269,21 @@ fn unix_files(plan: &Plan) -> Vec<PathBuf> {
         ListenPlan::Unix(path) => Some(path.clone()),
         ListenPlan::Tcp(_) | ListenPlan::Systemd => None,
     };
-    plan.server.listen.iter().filter_map(file).collect()
+    let places = plan.server.listen.iter().chain(&plan.server.redirect);
+    places.filter_map(file).collect()
 }
 
 fn start_workers(
-    sockets: Vec<Vec<Socket>>,
+    doors: Vec<Vec<Door>>,
     shared: &Shared,
     metrics: &Metrics,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let count = ConnectionCount::default();
-    let workers = sockets.into_iter().zip(metrics.workers()).enumerate();
-    let workers = workers.map(|(index, (sockets, metrics))| {
+    let workers = doors.into_iter().zip(metrics.workers()).enumerate();
+    let workers = workers.map(|(index, (doors, metrics))| {
         let worker = Worker {
-            sockets,
+            doors,
             shared: shared.clone(),
             count: count.clone(),
             metrics: Arc::clone(metrics),
@@ -293,7 +300,7 @@ fn start_workers(
 
 /// What a worker's thread starts with.
 struct Worker {
-    sockets: Vec<Socket>,
+    doors: Vec<Door>,
     shared: Shared,
     count: ConnectionCount,
     metrics: Arc<WorkerMetrics>,
@@ -304,7 +311,7 @@ impl Worker {
     /// Serves on a runtime of this thread's own until told to stop.
     fn run(self) -> anyhow::Result<()> {
         let Self {
-            sockets,
+            doors,
             shared,
             count,
             metrics,
@@ -319,7 +326,7 @@ impl Worker {
             let gateway = Rc::new(Gateway::new(shared, Arc::clone(&metrics)));
             let listener = Listener::new(&plan.server, gateway, count, metrics);
             let drain = plan.server.drain_timeout;
-            listener.serve(sockets, told(stopped), drain).await
+            listener.serve(doors, told(stopped), drain).await
         };
         runtime.block_on(serving).context("a worker cannot serve")
     }

@@ -230,7 +230,7 @@ fn forwarded(
         body: Inbound::Whole(Bytes::new()),
         peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),
         request_id: &RequestId::generate(),
-        identity,
+        identity: identity.map(Identity::facts),
         event: None,
         changes: Changes::of(upstream).under(&route.changes),
     });

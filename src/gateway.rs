@@ -8,40 +8,41 @@ mod forward;
 mod open_data;
 mod outcome;
 mod phone;
+mod redirect;
 mod visit;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::STRICT_TRANSPORT_SECURITY;
 use http::request::Parts;
-use http::{Method, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Response};
 
 use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
 use crate::domain::clock::Clock;
 use crate::domain::host::Host;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::path::RequestPath;
-use crate::domain::peer::Peer;
+use crate::domain::peer::{Peer, Scheme};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
 use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
-use crate::listener::{Handler, Unread};
+use crate::listener::{Asked, Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
-use crate::telemetry::AccessLog;
 use crate::upstream::{self, Caller, Occasion, Sealer, Upstreams};
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
 use crate::wire::forwarded;
 use crate::wire::head;
+use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
 
-use forward::Asked;
+use forward::Onward;
 use outcome::{AnswerBody, OutcomeBody};
 use visit::{Ledger, Visit};
 
@@ -88,11 +89,7 @@ impl Gateway {
         upstream::watch(&upstreams, &sealer);
         let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
         let has_cors = plan.routes.iter().any(|route| route.cors.is_some());
-        let ledger = Rc::new(Ledger {
-            plan,
-            metrics,
-            log: AccessLog::here(),
-        });
+        let ledger = Rc::new(Ledger::new(&plan, metrics));
         Self {
             shared,
             sealer,
@@ -107,20 +104,23 @@ impl Gateway {
     async fn answer(
         &self,
         mut head: Parts,
-        body: Incoming,
+        body: Inflow,
         peer: &Peer,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
         let path = RequestPath::parse(uri.path())?;
+        if let Some(answer) = self.to_tls(&head, host, &path, peer) {
+            return Ok(answer.map(AnswerBody::own));
+        }
         if let Some(answer) = self.preflight(&head, &path, host, visit) {
             return Ok(answer);
         }
         let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;
         let path = &path;
-        let asked = Asked { route, path, peer };
+        let onward = Onward { route, path, peer };
         let own = match &route.action {
             Action::Forward(to) => {
                 visit.upstream = Some(to.upstream);
@@ -130,11 +130,11 @@ impl Gateway {
                     admission = Box::pin(self.open_data(field, &mut head, admission)).await?;
                 }
                 return self
-                    .forward(to.upstream, asked, head, admission, visit)
+                    .forward(to.upstream, onward, head, admission, visit)
                     .await;
             }
             Action::Phone(to) => {
-                let phoning = self.phone(to, asked, head, body, visit);
+                let phoning = self.phone(to, onward, head, body, visit);
                 return Box::pin(phoning).await;
             }
             Action::Login(login) => Box::pin(self.log_in(login, &head, body, peer, visit)).await?,
@@ -203,7 +203,7 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Refusal> {
         check_method(&head.method)?;
         let session = self.look_up(apps, head, body).await?;
-        visit.app = Some(session.identity.app.index);
+        visit.app = Some(session.user().app.index);
         let now = self.shared.clock.now();
         Ok(check::answer(&session, now, response))
     }
@@ -218,6 +218,15 @@ impl Gateway {
         check_method(&head.method)?;
         let digest = self.digest_to_close(apps, head, body).await?;
         Ok(logout::answer(&self.shared.store, digest.as_ref(), response).await)
+    }
+
+    /// Tells browsers to come under TLS from now on, where the config says so and they have.
+    fn tell_of_tls(&self, headers: &mut HeaderMap, peer: &Peer) {
+        if let Some(hsts) = &self.shared.plan.server.hsts
+            && peer.scheme() == Scheme::Https
+        {
+            headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
     }
 
     /// The answer to a refusal, in the shape that the route, else the config, else the table gives it.
@@ -240,11 +249,11 @@ impl Gateway {
 impl Handler for Gateway {
     type Body = OutcomeBody;
 
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<OutcomeBody> {
-        let (head, body) = request.into_parts();
+    async fn handle(&self, asked: Asked, peer: &Peer) -> Response<OutcomeBody> {
+        let Asked { head, body, at } = asked;
         let told = self.told(&head, peer);
         let peer = told.as_deref().unwrap_or(peer);
-        let mut visit = Visit::begin(&head, peer, &self.ledger);
+        let mut visit = Box::new(Visit::begin(&head, at, peer, &self.ledger));
         let rest = outcome::Rest::of(&head, &body);
         visit.page = self.page(&head);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
@@ -256,11 +265,11 @@ impl Handler for Gateway {
                 answer
             }
         };
-        *answer.version_mut() = Version::HTTP_11;
         self.let_read(&visit, answer.headers_mut());
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, visit.request_id.as_header().clone());
+        self.tell_of_tls(answer.headers_mut(), peer);
         visit.status = Some(answer.status());
         answer.map(|body| OutcomeBody::new(body, visit))
     }

@@ -13,7 +13,7 @@
 //! main                                      arguments, and how a process ends
 //! demo   service                            everything on loopback │ signals, systemd
 //! app                                       config → parts → run; alone in seeing every part
-//! gateway   explain                         the journey of a request, done │ told
+//! gateway   explain   renewal               the journey of a request, done │ told │ new certificates
 //! endpoints   admin                         login, check, logout, phone │ the operator's pages, /api/decrypt
 //! store   wechat   upstream   listener      sessions │ WeChat's API │ backends │ sockets
 //! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
@@ -27,9 +27,10 @@
 //! # The journey of an authenticated request
 //!
 //! 1. A worker's [`listener`] accepts the connection (socket.rs), drives it (connection.rs) within its times (pulse.rs),
-//!    and hands each request to the [`gateway`], its [`listener::Handler`].
+//!    reads each request (http1/request.rs), and hands it to the [`gateway`], its [`listener::Handler`].
 //! 2. Who is behind a trusted proxy is read by [`wire::forwarded`]. What two parsers could read differently is refused:
-//!    the head by [`wire::head`], the path by [`domain::path`].
+//!    how a head is written and where its body ends by http1/request.rs, the rest of the head by [`wire::head`], the path
+//!    by [`domain::path`].
 //! 3. [`domain::route`] finds the most specific route. What has none is refused, and so is the path of an `on_login`
 //!    ([`domain::call_path`]). A browser that asks for a page whether it may is answered here (gateway/cors.rs).
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
@@ -40,9 +41,9 @@
 //! 6. gateway/forward.rs gives the path the beginning that the route says ([`domain::prefix`]). [`upstream`] seals the
 //!    request (seal.rs), chooses a server (server.rs, watch.rs), takes a connection of this worker's own to it (send.rs,
 //!    pool.rs), in clear or under TLS (stream.rs), and carries the exchange over it (exchange.rs): the request goes out
-//!    (request.rs) while the reply comes in (reply.rs, chunks.rs).
-//! 7. The answer streams back. With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and
-//!    writes the access line (telemetry/access.rs).
+//!    (request.rs) while the reply comes in (reply.rs).
+//! 7. The answer streams back (http1/answer.rs, outgoing.rs). With its last byte gateway/outcome.rs ends the visit, and
+//!    gateway/visit.rs counts and writes the access line (telemetry/access.rs).
 //!
 //! # The journey of a login
 //!
@@ -82,6 +83,7 @@ pub mod explain;
 pub mod gateway;
 pub mod listener;
 pub mod metrics;
+mod renewal;
 pub mod service;
 pub mod simulator;
 pub mod store;

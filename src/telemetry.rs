@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::plan::{LogFormat, LogPlan};
-pub use access::{AccessLog, Fields};
+pub use access::{AccessLog, Fields, Rendered};
 
 use access::Outlet;
 use line::{JsonLine, TextFields};
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_level_holds_for_access_lines_too() {
-        let tell = || AccessLog::here().write("request", |_| {});
+        let tell = || AccessLog::here().write(&Rendered::default(), |_| {});
         let lines = |level| written(&plan(LogFormat::Text, level), tell).lines().count();
         for level in [
             "info",
@@ -309,15 +309,19 @@ mod tests {
             let (span, millis) = (Duration::from_micros(micros.into()), f64::from(micros) / 1000.0);
             for format in [LogFormat::Text, LogFormat::Json] {
                 let log = plan(format, "info");
-                let own = written(&log, || AccessLog::here().write("request", |line| {
+                let own = written(&log, || {
+                    let log = AccessLog::here();
+                    let message = log.render(|line| line.text("message", "request"));
+                    let path = log.render(|line| line.text("path", path));
+                    log.write(&message, |line| {
                     line.word("method", method);
-                    line.text("path", path);
+                    line.add(&path);
                     line.number("bytes", bytes);
                     line.millis("took_ms", span);
                     line.flag("cut");
-                    line.maybe("reason", Some(reason));
-                    line.maybe("app", None);
-                }));
+                    line.text("reason", reason);
+                    });
+                });
                 let traced = written(&log, || info!(
                     target: "wxgate::access",
                     method, path, bytes, took_ms = millis, cut = true, reason, app = None::<&str>, "request"

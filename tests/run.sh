@@ -2,30 +2,12 @@
 # Checks everything there is to check, on a fresh Debian 12 machine with cargo too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-say() { printf '\n==> %s\n' "$*"; }
-
-fail() {
-    printf '\nFAILED: %s\n' "$*" >&2
-    exit 1
-}
-
-has() { command -v "$1" >/dev/null 2>&1; }
+. benches/common.sh
 
 # A Java that runs a source file needs the compiler, which a JRE leaves out.
 has_jdk() { has java && java --list-modules 2>/dev/null | grep '^jdk\.compiler' >/dev/null; }
 
 has_pdo_sqlite() { has php && php -m 2>/dev/null | grep -i '^pdo_sqlite$' >/dev/null; }
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif has sudo; then
-        sudo "$@"
-    else
-        fail "root is needed for: $*"
-    fi
-}
 
 missing_packages() {
     has cc || echo build-essential
@@ -39,23 +21,8 @@ missing_packages() {
     has valgrind || echo valgrind
 }
 
-install_missing() {
-    local packages
-    mapfile -t packages < <(missing_packages)
-    if [ "${#packages[@]}" -eq 0 ]; then
-        say "Debian packages: all there"
-        return
-    fi
-    say "Debian packages: installing ${packages[*]}"
-    has apt-get || fail "install these yourself, there is no apt-get: ${packages[*]}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
-}
-
 check_toolchain() {
-    # rustup puts cargo where a shell that was open before does not look.
-    has cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-    has cargo || fail "cargo is missing; rustup installs it"
+    find_cargo
     cargo fmt --version >/dev/null 2>&1 || fail "rustfmt is missing: rustup component add rustfmt"
     cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
 }
@@ -78,7 +45,7 @@ install_npm_packages() {
 check_scripts() {
     has shellcheck || return 0
     say "scripts: shellcheck"
-    shellcheck tests/run.sh .ci/run benches/*.sh || fail "shellcheck"
+    shellcheck -x tests/run.sh .ci/run benches/*.sh || fail "shellcheck"
 }
 
 # What measures is a crate of its own, so that nothing of it is built with what is shipped.
@@ -101,7 +68,8 @@ check_with_cargo_deny() {
     cargo deny --offline check || fail "cargo deny"
 }
 
-install_missing
+mapfile -t packages < <(missing_packages)
+install_packages "${packages[@]}"
 install_npm_packages
 check_toolchain
 check_scripts

@@ -15,7 +15,7 @@ use super::bearer::Bearer;
 use super::decrypt::{Closed, Decrypter};
 use super::readiness::{Phase, Readiness};
 use crate::metrics::Metrics;
-use crate::wire::body::{Inbound, READ_LIMIT};
+use crate::wire::body::{self, READ_LIMIT};
 
 /// Until the body of a request is whole.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -104,8 +104,7 @@ impl Pages {
     }
 
     async fn decrypt(&self, request: Request<Incoming>) -> Result<Answer, Closed> {
-        let body = Inbound::new(request.into_body(), READ_LIMIT)?;
-        let body = body.read(BODY_TIMEOUT).await?;
+        let body = body::read(request.into_body(), READ_LIMIT, BODY_TIMEOUT).await?;
         let opened = self.decrypter.open(&body).await?;
         let media_type = HeaderValue::from_static("application/json");
         Ok(page(StatusCode::OK, media_type, opened.to_string()))

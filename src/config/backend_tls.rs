@@ -1,16 +1,16 @@
 //! `tls` of an upstream: how servers with `https://` are known. Knows no connections.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::certificates::{CertificateError, NamedFile, read_authorities};
 use super::plan::{BackendTls, ServerAddress};
 use super::raw::RawBackendTls;
 use super::source::{Place, Source};
-use super::tls::{TlsError, read_roots};
 
 /// What servers under TLS speak.
 const HTTP_1_1: &[u8] = b"http/1.1";
@@ -19,7 +19,7 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 #[derive(Debug, thiserror::Error)]
 enum NoTrust {
     #[error(transparent)]
-    File(#[from] TlsError),
+    File(#[from] CertificateError),
     #[error("`{0}` holds something that is no certificate of an authority")]
     NoAuthority(String),
     #[error(
@@ -53,7 +53,7 @@ pub(super) fn plan(
     let server_name = source.accept(server_name, name);
     let config = match ca {
         Some(ca) => source.accept(ca, |path| {
-            speak_with(authorities(path, &source.beside(path))?)
+            speak_with(authorities(path, source.beside(path))?)
         }),
         None => source.accept(place?.at(secure.to_string()), |_| {
             speak_with(of_the_machine()?)
@@ -65,11 +65,12 @@ pub(super) fn plan(
     })
 }
 
-fn authorities(path: &str, file: &Path) -> Result<RootCertStore, NoTrust> {
+fn authorities(text: &str, path: PathBuf) -> Result<RootCertStore, NoTrust> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_roots(path, file)? {
+    let name = text.to_owned();
+    for certificate in read_authorities(&NamedFile { name, path })? {
         let added = roots.add(certificate);
-        added.map_err(|_| NoTrust::NoAuthority(path.to_owned()))?;
+        added.map_err(|_| NoTrust::NoAuthority(text.to_owned()))?;
     }
     Ok(roots)
 }

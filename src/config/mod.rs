@@ -10,6 +10,7 @@ mod answer;
 mod apps;
 mod backend_tls;
 mod body_fields;
+mod certificates;
 mod changes;
 mod cors;
 mod dialect;
@@ -42,6 +43,7 @@ mod wechat;
 
 use std::path::Path;
 
+pub use certificates::{CertificateError, Certificates};
 pub use problems::Problems;
 pub use surroundings::Surroundings;
 

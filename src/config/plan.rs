@@ -1,18 +1,15 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
 mod route;
+mod server;
 mod upstream;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use ipnet::IpNet;
 
 use crate::domain::identity::{App, Fact};
-use crate::domain::peer::ProxyHeaders;
 use crate::domain::route::RouteTable;
 use crate::domain::secret::Secret;
 use crate::domain::session::SessionLimits;
@@ -22,6 +19,7 @@ pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
     RefusalShapes, RouteChanges, RoutePlan,
 };
+pub use server::{AdminPlan, ListenPlan, ServerPlan, TlsPlan};
 pub use upstream::{BackendTls, Balance, HealthPlan, ServerAddress, UpstreamPlan};
 
 /// A whole config.
@@ -49,53 +47,6 @@ pub struct Plan {
     pub refusals: RefusalShapes,
     /// The log.
     pub log: LogPlan,
-}
-
-/// `[server]`.
-#[derive(Clone, Debug)]
-pub struct ServerPlan {
-    /// Where to listen; at least one.
-    pub listen: Vec<ListenPlan>,
-    /// How many worker threads; at least one.
-    pub workers: usize,
-    /// The peers whose `X-Request-Id` is believed, and what they tell of a client.
-    pub trusted_proxies: Vec<IpNet>,
-    /// In which headers they tell it.
-    pub proxy_headers: ProxyHeaders,
-    /// Connections at a time, over all workers.
-    pub max_connections: usize,
-    /// Until a request head is whole.
-    pub header_timeout: Duration,
-    /// Between two requests, and between two pieces of a body.
-    pub idle_timeout: Duration,
-    /// Bytes of a request head.
-    pub max_header_bytes: usize,
-    /// Bytes of a request body, where a route does not say otherwise.
-    pub max_body: u64,
-    /// Until connections are cut off at a stop.
-    pub drain_timeout: Duration,
-    /// `tls = { cert, key }`, read and found to fit.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
-}
-
-/// A place to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ListenPlan {
-    /// `"127.0.0.1:8080"`.
-    Tcp(SocketAddr),
-    /// `"unix:/run/wxgate/http.sock"`.
-    Unix(PathBuf),
-    /// `"systemd"`: the sockets that systemd passes.
-    Systemd,
-}
-
-/// `[admin]`.
-#[derive(Clone, Debug)]
-pub struct AdminPlan {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// What `/api/*` asks for; without it there is no `/api/*`.
-    pub token: Option<Secret>,
 }
 
 /// `[wechat]`.

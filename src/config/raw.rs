@@ -59,7 +59,9 @@ pub(super) struct RawServer {
     pub(super) max_header_bytes: Option<Text>,
     pub(super) max_body: Option<Text>,
     pub(super) drain_timeout: Option<Text>,
-    pub(super) tls: Option<RawTls>,
+    pub(super) tls: Vec<RawTls>,
+    pub(super) hsts: Option<Text>,
+    pub(super) redirect: Option<Texts>,
 }
 
 impl RawServer {
@@ -75,21 +77,57 @@ impl RawServer {
             max_header_bytes: server.size("max_header_bytes"),
             max_body: server.size("max_body"),
             drain_timeout: server.duration("drain_timeout"),
-            tls: server.table("tls", RawTls::fields),
+            tls: server.one_or_more_tables("tls", RawTls::fields),
+            hsts: server.duration("hsts"),
+            redirect: server.one_or_more("redirect"),
         }
     }
 }
 
 pub(super) struct RawTls {
-    pub(super) cert: Option<Text>,
-    pub(super) key: Option<Text>,
+    pub(super) place: Place,
+    pub(super) cert: Option<RawFile>,
+    pub(super) key: Option<RawFile>,
 }
 
 impl RawTls {
     fn fields(tls: &mut Table<'_>) -> Self {
         Self {
-            cert: tls.needed("cert", Table::text),
-            key: tls.needed("key", Table::text),
+            place: tls.place(),
+            cert: tls.needed("cert", RawFile::take),
+            key: tls.needed("key", RawFile::take),
+        }
+    }
+}
+
+/// Where a file lies that may hold a secret.
+pub(super) enum RawFile {
+    Path(Text),
+    Credential(Text),
+}
+
+impl RawFile {
+    /// Takes the file that `table` names for `key`.
+    fn take(table: &mut Table<'_>, key: &'static str) -> Option<Self> {
+        let At { value, place } = table.any(key)?;
+        match value {
+            DeValue::String(path) => Some(Self::Path(place.at(path.into_owned()))),
+            DeValue::Table(_) => table.open(key, place.at(value), |file| {
+                file.needed("credential", Table::text).map(Self::Credential)
+            })?,
+            _ => {
+                let text =
+                    format!("`{key}` must be the path of a file, or {{ credential = \"NAME\" }}");
+                table.problem(place, &text);
+                None
+            }
+        }
+    }
+
+    /// Where it is named.
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::Path(written) | Self::Credential(written) => written.place,
         }
     }
 }

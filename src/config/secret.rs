@@ -1,7 +1,7 @@
 //! The texts that must not be seen, fetched from where the config says they lie.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::raw::RawSecret;
 use super::source::Source;
@@ -10,7 +10,7 @@ use crate::domain::secret::Secret;
 
 /// Why a secret cannot be had.
 #[derive(Debug, thiserror::Error)]
-enum SecretError {
+pub(super) enum SecretError {
     #[error("the environment variable `{0}` is not set")]
     Unset(String),
     #[error("{0} is empty")]
@@ -49,12 +49,16 @@ fn from_variable(name: &str, surroundings: &Surroundings) -> Result<Secret, Secr
 }
 
 fn from_credential(name: &str, surroundings: &Surroundings) -> Result<Secret, SecretError> {
-    let directory = surroundings.credentials();
+    from_file(&credential(name, surroundings)?)
+}
+
+/// The file of a credential that systemd has laid down.
+pub(super) fn credential(name: &str, surroundings: &Surroundings) -> Result<PathBuf, SecretError> {
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
         return Err(SecretError::BadName(name.to_owned()));
     }
-    match directory {
-        Some(directory) => from_file(&directory.join(name)),
+    match surroundings.credentials() {
+        Some(directory) => Ok(directory.join(name)),
         None => Err(SecretError::NoCredentials(name.to_owned())),
     }
 }

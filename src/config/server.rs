@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use ipnet::IpNet;
 
 use super::plan::{ListenPlan, ServerPlan};
 use super::raw::RawServer;
-use super::source::{At, Source};
+use super::source::{At, Place, Source};
 use super::surroundings::Surroundings;
 use super::tls;
 use super::units::{UnitError, duration, size};
@@ -28,6 +28,14 @@ pub(super) fn plan(
     surroundings: &Surroundings,
 ) -> ServerPlan {
     let raw = raw.unwrap_or_default();
+    if raw.tls.is_empty() {
+        refuse_without_tls(raw.hsts.as_ref().map(|hsts| hsts.place), "hsts", source);
+        refuse_without_tls(
+            raw.redirect.as_ref().map(|list| list.place),
+            "redirect",
+            source,
+        );
+    }
     let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
     ServerPlan {
         listen: match raw.listen {
@@ -47,11 +55,23 @@ pub(super) fn plan(
             .unwrap_or(32 << 10),
         max_body: source.accept(raw.max_body, size).unwrap_or(10 << 20),
         drain_timeout: timeout(raw.drain_timeout, Duration::from_secs(30)),
-        tls: raw
-            .tls
-            .and_then(|raw| tls::plan(raw, source, surroundings))
-            .map(Arc::new),
+        tls: tls::plan(raw.tls, source, surroundings),
+        hsts: source.accept(raw.hsts, duration).map(strict_transport),
+        redirect: source.accept_all(raw.redirect, listen),
     }
+}
+
+fn refuse_without_tls(place: Option<Place>, key: &str, source: &Source<'_>) {
+    if let Some(place) = place {
+        let text = format!("`{key}` says that clients are to come under TLS; give `tls` as well");
+        source.problem(place, text);
+    }
+}
+
+/// What tells browsers to come under TLS only for `span`.
+fn strict_transport(span: Duration) -> HeaderValue {
+    let text = format!("max-age={}", span.as_secs());
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("max-age=0"))
 }
 
 /// A text that is no place to listen.

@@ -139,6 +139,25 @@ impl<'a> Table<'a> {
         self.open(key, written, fields)
     }
 
+    /// A table or a list of tables, each read with `fields`.
+    pub(super) fn one_or_more_tables<T>(
+        &mut self,
+        key: &'static str,
+        fields: fn(&mut Self) -> T,
+    ) -> Vec<T> {
+        self.refuse_empty(key);
+        let Some(At { value, place }) = self.any(key) else {
+            return Vec::new();
+        };
+        match value {
+            DeValue::Array(items) => {
+                let read = |item| self.open(key, placed(item), fields);
+                items.into_iter().filter_map(read).collect()
+            }
+            one => self.open(key, place.at(one), fields).into_iter().collect(),
+        }
+    }
+
     /// A list of tables, each read with `fields`.
     pub(super) fn tables<T>(&mut self, key: &'static str, fields: fn(&mut Self) -> T) -> Vec<T> {
         let Some(At { value, place }) = self.any(key) else {

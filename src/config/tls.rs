@@ -1,161 +1,103 @@
-//! `tls = { cert, key }`: the files read, found to fit each other and the time. Knows no sockets.
+//! `tls = { cert, key }`, or a list of them: the files read, found to fit each other and the time. Knows no sockets.
 
-use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::FromDer;
-use x509_parser::time::ASN1Time;
 
-use super::raw::RawTls;
-use super::source::Source;
+use super::certificates::{
+    CertificateError, Certificates, NamedFile, Pair, certify, read_chain, read_key,
+};
+use super::plan::TlsPlan;
+use super::raw::{RawFile, RawTls};
+use super::secret::{SecretError, credential};
+use super::source::{Place, Source};
 use super::surroundings::Surroundings;
-use crate::domain::clock::Timestamp;
 
-/// Why a certificate or its key cannot be used.
+/// Why clients cannot be served under TLS.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TlsError {
-    #[error("cannot read `{path}`: {error}")]
-    Unreadable {
-        path: String,
-        #[source]
-        error: io::Error,
-    },
-    #[error("`{path}` is no PEM file: {error}")]
-    NoPem {
-        path: String,
-        #[source]
-        error: pem::Error,
-    },
-    #[error("`{0}` holds no certificate; it must have the whole chain in PEM, the server's first")]
-    NoCertificate(String),
-    #[error("`{0}` holds no certificate; it must have those of the authorities in PEM")]
-    NoRoot(String),
-    #[error("`{0}` holds no private key; it must have one in PEM")]
-    NoKey(String),
-    #[error("`{0}` holds something that is no X.509 certificate")]
-    NoX509(String),
-    #[error("the certificate of `{path}` has expired on {at}; renew it")]
-    Expired { path: String, at: ASN1Time },
-    #[error("the certificate of `{path}` is not valid before {at}; is the clock right?")]
-    TooEarly { path: String, at: ASN1Time },
-    #[error("`{path}` does not fit the certificate: {error}")]
-    Mismatch {
-        path: String,
-        #[source]
-        error: rustls::Error,
-    },
+enum TlsError {
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error("TLS cannot be had: {0}")]
+    Library(#[from] rustls::Error),
 }
 
 pub(super) fn plan(
-    raw: RawTls,
+    raw: Vec<RawTls>,
     source: &Source<'_>,
     surroundings: &Surroundings,
-) -> Option<ServerConfig> {
-    let chain = source.accept(raw.cert, |path| {
-        read_chain(path, &source.beside(path), surroundings.now)
-    });
-    let key_place = raw.key.clone();
-    let key = source.accept(raw.key, |path| read_key(path, &source.beside(path)));
-    let (chain, key) = chain.zip(key)?;
-    source.accept(key_place, |path| serve_with(chain, key, path))
+) -> Option<TlsPlan> {
+    let place = raw.first()?.place;
+    let count = raw.len();
+    let pairs = raw.into_iter();
+    let pairs: Vec<_> = pairs
+        .filter_map(|raw| pair(raw, source, surroundings))
+        .collect();
+    if pairs.len() < count {
+        return None;
+    }
+    let serve = || -> Result<_, TlsError> { serve(Certificates::read(pairs, surroundings.now)?) };
+    serve().map_err(|error| source.problem(place, error)).ok()
 }
 
-fn read_chain(
-    path: &str,
-    file: &Path,
-    now: Timestamp,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read(path, file)?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| no_pem(path, error))?;
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate(path.to_owned()));
-    }
-    for certificate in &chain {
-        check_time(certificate, path, now)?;
-    }
-    Ok(chain)
-}
-
-fn check_time(der: &CertificateDer<'_>, path: &str, now: Timestamp) -> Result<(), TlsError> {
-    let path = path.to_owned();
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else {
-        return Err(TlsError::NoX509(path));
-    };
-    let validity = certificate.validity();
-    let seconds = Duration::from_millis(now.as_millis()).as_secs();
-    let now = i64::try_from(seconds).unwrap_or(i64::MAX);
-    if now > validity.not_after.timestamp() {
-        let at = validity.not_after;
-        return Err(TlsError::Expired { path, at });
-    }
-    if now < validity.not_before.timestamp() {
-        let at = validity.not_before;
-        return Err(TlsError::TooEarly { path, at });
-    }
-    Ok(())
-}
-
-fn read_key(path: &str, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let pem = read(path, file)?;
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
-        other => no_pem(path, other),
+/// A certificate and its key, if they can be served.
+fn pair(raw: RawTls, source: &Source<'_>, surroundings: &Surroundings) -> Option<Pair> {
+    let key_place = raw.key.as_ref().map(RawFile::place);
+    let cert = raw.cert.and_then(|raw| file(raw, source, surroundings));
+    let key = raw.key.and_then(|raw| file(raw, source, surroundings));
+    let read_cert = |file: &NamedFile| read_chain(&file.name, &file.read()?, surroundings.now);
+    let chain =
+        cert.and_then(|(place, file)| Some((noted(source, place, read_cert(&file))?, file)));
+    let read_key = |file: &NamedFile| read_key(&file.name, &file.read()?);
+    let key = key.and_then(|(place, file)| Some((noted(source, place, read_key(&file))?, file)));
+    let ((chain, cert), (key, key_file)) = chain.zip(key)?;
+    noted(source, key_place?, certify(&key_file.name, chain, key))?;
+    Some(Pair {
+        cert,
+        key: key_file,
     })
 }
 
-fn serve_with(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    path: &str,
-) -> Result<ServerConfig, TlsError> {
-    let mismatch = |error| TlsError::Mismatch {
-        path: path.to_owned(),
-        error,
+/// What was read; why it could not be, is a problem of `place`.
+fn noted<T>(source: &Source<'_>, place: Place, read: Result<T, CertificateError>) -> Option<T> {
+    read.map_err(|error| source.problem(place, error)).ok()
+}
+
+fn file(
+    raw: RawFile,
+    source: &Source<'_>,
+    surroundings: &Surroundings,
+) -> Option<(Place, NamedFile)> {
+    let place = raw.place();
+    let (written, path) = match raw {
+        RawFile::Path(written) => {
+            let path = source.beside(&written.value);
+            (written, path)
+        }
+        RawFile::Credential(written) => {
+            let found =
+                |name: &str| -> Result<PathBuf, SecretError> { credential(name, surroundings) };
+            let path = source.accept(written.clone(), found)?;
+            (written, path)
+        }
     };
+    let name = written.value;
+    Some((place, NamedFile { name, path }))
+}
+
+fn serve(certificates: Certificates) -> Result<TlsPlan, TlsError> {
+    let certificates = Arc::new(certificates);
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(mismatch)?
+        .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(mismatch)?;
+        .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-/// The certificates in a file, whatever the time.
-pub(super) fn read_roots(
-    path: &str,
-    file: &Path,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read(path, file)?;
-    let roots: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| no_pem(path, error))?;
-    if roots.is_empty() {
-        return Err(TlsError::NoRoot(path.to_owned()));
-    }
-    Ok(roots)
-}
-
-fn read(path: &str, file: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(file).map_err(|error| TlsError::Unreadable {
-        path: path.to_owned(),
-        error,
+    // Sessions are resumed by tickets, which every worker can read and nothing need be kept for.
+    config.ticketer = ring::Ticketer::new()?;
+    Ok(TlsPlan {
+        config: Arc::new(config),
+        certificates,
     })
-}
-
-fn no_pem(path: &str, error: pem::Error) -> TlsError {
-    TlsError::NoPem {
-        path: path.to_owned(),
-        error,
-    }
 }

@@ -85,7 +85,9 @@ pub fn wall_time() -> Duration {
         .unwrap_or_default()
 }
 
-fn millis(span: Duration) -> u64 {
+/// A span in milliseconds, or the longest there is.
+#[must_use]
+pub fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

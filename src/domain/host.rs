@@ -21,6 +21,12 @@ impl<'a> Host<'a> {
         self.name
     }
 
+    /// Whether it names a port, if only an empty one.
+    #[must_use]
+    pub fn has_port(&self) -> bool {
+        self.authority.len() > self.name.len()
+    }
+
     /// The whole of it, as it was written.
     #[must_use]
     pub fn authority(&self) -> &'a str {

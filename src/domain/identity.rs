@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderValue;
-
 use super::header_text::HeaderText;
+use super::inline_text::InlineText;
 
 /// The longest openid or unionid that is believed, in characters. WeChat's have 28.
 const MAX_ID_LEN: usize = 128;
@@ -33,7 +32,7 @@ impl App {
 
 /// An id that WeChat gave: 1 to 128 ASCII letters, digits, `_` or `-`, and so always a valid header value.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct WechatId(HeaderValue);
+pub struct WechatId(InlineText);
 
 impl WechatId {
     /// Takes `text` for an id, unless it has a character that no id of WeChat's has.
@@ -43,22 +42,19 @@ impl WechatId {
         let clean = text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if !(fits && clean) {
-            return None;
-        }
-        HeaderValue::from_str(text).ok().map(Self)
+        (fits && clean).then(|| Self(InlineText::new(text)))
     }
 
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        self.0.as_str()
     }
 
     /// The id as the value of a header.
     #[must_use]
-    pub fn as_header(&self) -> &HeaderValue {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
@@ -87,9 +83,9 @@ pub enum Fact {
 }
 
 /// What [`Fact::Source`] says.
-const SOURCE: HeaderValue = HeaderValue::from_static("wx_client");
+const SOURCE: &[u8] = b"wx_client";
 
-/// What a backend is told about the user of a request.
+/// A user who logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The mini-program that the user logged in to.
@@ -111,34 +107,81 @@ pub struct Account {
     pub claims: Box<[Option<HeaderText>]>,
 }
 
+/// What a backend is told about the user of a request, wherever that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// The mini-program that the user logged in to.
+    pub app: &'a App,
+    /// The user, as that mini-program knows them.
+    pub openid: &'a WechatId,
+    /// The user, as all mini-programs of one owner know them, where WeChat tells it.
+    pub unionid: Option<&'a WechatId>,
+    /// What the backend said of the user at the login, if it said anything.
+    pub account: Option<&'a Account>,
+}
+
 impl Identity {
-    /// What is to be told of a fact, if it is known of this user.
+    /// What is known of the user.
     #[must_use]
-    pub fn tell(&self, fact: Fact) -> Option<HeaderValue> {
-        match fact {
-            Fact::OpenId => Some(self.openid.as_header().clone()),
-            Fact::UnionId => self.unionid.as_ref().map(|id| id.as_header().clone()),
-            Fact::AppId => Some(self.app.appid.as_header().clone()),
-            Fact::Source => Some(SOURCE),
-            Fact::UserId => self.account.user_id.as_ref().map(text),
-            Fact::Claim(place) => self.account.claims.get(place)?.as_ref().map(text),
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            app: &self.app,
+            openid: &self.openid,
+            unionid: self.unionid.as_ref(),
+            account: Some(&self.account).filter(|account| !account.is_empty()),
         }
     }
 }
 
-fn text(text: &HeaderText) -> HeaderValue {
-    text.as_header().clone()
+impl Account {
+    /// Whether nothing is known of it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.user_id.is_none() && self.claims.is_empty()
+    }
+}
+
+impl<'a> Facts<'a> {
+    /// What is to be told of a fact, if it is known of this user: always a valid header value.
+    #[must_use]
+    pub fn tell(&self, fact: Fact) -> Option<&'a [u8]> {
+        match fact {
+            Fact::OpenId => Some(self.openid.as_bytes()),
+            Fact::UnionId => self.unionid.map(WechatId::as_bytes),
+            Fact::AppId => Some(self.app.appid.as_bytes()),
+            Fact::Source => Some(SOURCE),
+            Fact::UserId => self.account?.user_id.as_ref().map(HeaderText::as_bytes),
+            Fact::Claim(place) => {
+                let claim = self.account?.claims.get(place)?;
+                claim.as_ref().map(HeaderText::as_bytes)
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     #[test]
     fn an_openid_of_wechat_is_an_id() {
         let id = WechatId::parse("oGZUI0egBJY1zhBYw2KhdUfwVJJE").unwrap();
         assert_eq!(id.as_str(), "oGZUI0egBJY1zhBYw2KhdUfwVJJE");
-        assert_eq!(id.as_header(), "oGZUI0egBJY1zhBYw2KhdUfwVJJE");
+        let header = HeaderValue::from_bytes(id.as_bytes()).unwrap();
+        assert_eq!(header, "oGZUI0egBJY1zhBYw2KhdUfwVJJE");
+    }
+
+    #[test]
+    fn an_id_has_up_to_128_characters_each_of_which_may_stand_in_a_header() {
+        let alphabet = ('0'..='9')
+            .chain('A'..='Z')
+            .chain('a'..='z')
+            .chain(['_', '-']);
+        let long: String = alphabet.cycle().take(128).collect();
+        let id = WechatId::parse(&long).unwrap();
+        assert_eq!(HeaderValue::from_bytes(id.as_bytes()).unwrap(), &long);
+        assert_eq!(id.as_str(), long);
     }
 
     #[test]

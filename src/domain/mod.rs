@@ -10,6 +10,7 @@ pub mod header_edits;
 pub mod header_text;
 pub mod host;
 pub mod identity;
+pub mod inline_text;
 pub mod login_code;
 pub mod managed_names;
 pub mod path;

@@ -19,6 +19,7 @@ pub struct Peer {
 struct Behind {
     client: Option<HeaderValue>,
     way: Option<HeaderValue>,
+    scheme: Option<Scheme>,
     host: Option<HeaderValue>,
 }
 
@@ -92,10 +93,10 @@ impl Peer {
         let way = way.iter().map(ToString::to_string);
         let way: Vec<_> = way.chain(own.map(str::to_owned)).collect();
         Self {
-            scheme: scheme.unwrap_or(self.scheme),
             told: Some(Box::new(Behind {
                 client: client.or_else(|| self.as_header.clone()),
                 way: HeaderValue::from_str(&way.join(", ")).ok(),
+                scheme,
                 host,
             })),
             ..self.clone()
@@ -132,10 +133,17 @@ impl Peer {
         self.is_trusted
     }
 
-    /// How the client speaks to the gateway, or to the trusted proxy that tells it.
+    /// How it speaks to the gateway.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// How the client speaks to the gateway, or to the trusted proxy that tells it.
+    #[must_use]
+    pub fn client_scheme(&self) -> Scheme {
+        let told = self.told.as_ref().and_then(|behind| behind.scheme);
+        told.unwrap_or(self.scheme)
     }
 }
 
@@ -170,7 +178,7 @@ mod tests {
         let peer = Peer::new(Some([10, 0, 0, 1].into()), Scheme::Http, &[]);
         let words = |peer: &Peer| {
             let word = |value: Option<&HeaderValue>| value.unwrap().to_str().unwrap().to_owned();
-            (word(peer.client()), word(peer.way()), peer.scheme())
+            (word(peer.client()), word(peer.way()), peer.client_scheme())
         };
         let own = "10.0.0.1".to_owned();
         assert_eq!(words(&peer), (own.clone(), own.clone(), Scheme::Http));
@@ -183,5 +191,6 @@ mod tests {
         });
         let way = "192.0.2.7, 2001:db8::1, 10.0.0.1".to_owned();
         assert_eq!(words(&told), ("192.0.2.7".to_owned(), way, Scheme::Https));
+        assert_eq!(told.scheme(), Scheme::Http);
     }
 }

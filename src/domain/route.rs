@@ -137,8 +137,8 @@ pub struct RoutePattern {
 /// config alone, so that a hash will do which an attacker could foresee.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    exact: FxHashMap<Vec<u8>, HostRules>,
-    below: FxHashMap<Vec<u8>, HostRules>,
+    exact: ByPath,
+    below: ByPath,
     /// Where no rule leads; a few at most.
     closed: Vec<CallPath>,
 }
@@ -249,10 +249,7 @@ impl RouteTable {
             PathPattern::Exact(path) => (&mut self.exact, path),
             PathPattern::Below(path) => (&mut self.below, path),
         };
-        let taken = rules
-            .entry(path.clone())
-            .or_default()
-            .insert(pattern, index);
+        let taken = rules.at(path).insert(pattern, index);
         taken.map(|first| RouteConflict {
             first,
             second: index,
@@ -278,6 +275,30 @@ impl RouteTable {
         } else {
             NoRoute::Method(allowed)
         })
+    }
+}
+
+/// Rules by their paths.
+#[derive(Debug, Default)]
+struct ByPath {
+    rules: FxHashMap<Vec<u8>, HostRules>,
+    /// A bit for each length of a path, by its rest modulo 64: most other paths are told by their length.
+    lengths: u64,
+}
+
+impl ByPath {
+    fn at(&mut self, path: &[u8]) -> &mut HostRules {
+        self.lengths |= Self::bit(path);
+        self.rules.entry(path.to_vec()).or_default()
+    }
+
+    fn get(&self, path: &[u8]) -> Option<&HostRules> {
+        let may_be = self.lengths & Self::bit(path) != 0;
+        may_be.then(|| self.rules.get(path)).flatten()
+    }
+
+    const fn bit(path: &[u8]) -> u64 {
+        1 << (path.len() % 64)
     }
 }
 

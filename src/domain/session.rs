@@ -5,28 +5,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::clock::Timestamp;
-use super::identity::Identity;
-use super::secret::Secret;
+use super::clock::{Timestamp, millis};
+use super::identity::{Account, App, Facts, WechatId};
+use super::inline_text::InlineText;
 
 /// How far apart two notes of a session's use may lie, in milliseconds: a write less for most requests.
 const TOUCH_GRAIN: u64 = 1000;
+/// The least idle time that is long against that, in milliseconds.
+const LONG_IDLE: u64 = 60_000;
 
 /// WeChat's key of one user in one app: base64 text, kept as it came because signatures are made over the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionKey(Secret);
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionKey(InlineText);
 
 impl SessionKey {
     /// Takes the key as WeChat wrote it.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(Secret::new(text))
+        Self(InlineText::new(text))
     }
 
     /// The base64 text, for verifying and decrypting only.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        self.0.reveal()
+        self.0.as_str()
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(***)")
     }
 }
 
@@ -40,33 +48,45 @@ pub struct UserKeys {
 }
 
 /// The keys that all sessions of one user in one app share.
-pub struct KeyRing(Mutex<UserKeys>);
+pub struct KeyRing(Mutex<Keys>);
+
+/// Most users have logged in with one key of late, and what they do not have takes no room.
+enum Keys {
+    One(SessionKey),
+    Two(Box<UserKeys>),
+}
 
 impl KeyRing {
     /// The ring of a user's first login.
     #[must_use]
     pub fn new(key: SessionKey) -> Self {
-        Self(Mutex::new(UserKeys {
-            current: key,
-            previous: None,
-        }))
+        Self(Mutex::new(Keys::One(key)))
     }
 
     /// Takes the key of a newer login; the same key again changes nothing.
     pub fn renew(&self, key: SessionKey) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.current != key {
-            keys.previous = Some(std::mem::replace(&mut keys.current, key));
+        let current = match &*keys {
+            Keys::One(current) => current,
+            Keys::Two(keys) => &keys.current,
+        };
+        if *current != key {
+            let previous = Some(current.clone());
+            let current = key;
+            *keys = Keys::Two(Box::new(UserKeys { current, previous }));
         }
     }
 
     /// The keys as they are now.
     #[must_use]
     pub fn keys(&self) -> UserKeys {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Keys::One(current) => UserKeys {
+                current: current.clone(),
+                previous: None,
+            },
+            Keys::Two(keys) => UserKeys::clone(keys),
+        }
     }
 }
 
@@ -74,6 +94,17 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyRing(***)")
     }
+}
+
+/// One user of one app: what all of their sessions share.
+#[derive(Debug)]
+pub struct User {
+    /// The app.
+    pub app: Arc<App>,
+    /// The user, as that app knows them.
+    pub openid: WechatId,
+    /// Their keys.
+    pub keys: KeyRing,
 }
 
 /// How long sessions live.
@@ -85,41 +116,75 @@ pub struct SessionLimits {
     pub idle: Duration,
 }
 
-/// One login of one user on one device.
+/// One login of one user on one device. There may be a million, so what is rare stands apart; and what every request
+/// reads comes first, to be had with one access to memory.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Session {
-    /// Who it is.
-    pub identity: Identity,
-    /// The user's keys, shared by their devices.
-    pub keys: Arc<KeyRing>,
     expires_at: Timestamp,
-    idle: Duration,
+    /// In milliseconds.
+    idle: u64,
     last_used: AtomicU64,
+    user: Arc<User>,
+    told: Told,
+}
+
+/// What a login told of its user beside the openid. It is kept as it was then, whatever a later one tells.
+#[derive(Debug)]
+enum Told {
+    ByWechat(Option<WechatId>),
+    ByBackendToo(Box<(Option<WechatId>, Account)>),
 }
 
 impl Session {
-    /// Opens a session at `now`.
+    /// Opens a session of `user` at `now`, with what else this login told of them.
     #[must_use]
     pub fn open(
-        identity: Identity,
-        keys: Arc<KeyRing>,
+        user: Arc<User>,
+        unionid: Option<WechatId>,
+        account: Account,
         limits: SessionLimits,
         now: Timestamp,
     ) -> Self {
         Self {
-            identity,
-            keys,
             expires_at: now.after(limits.lifetime),
-            idle: limits.idle,
+            idle: millis(limits.idle),
             last_used: AtomicU64::new(now.as_millis()),
+            user,
+            told: if account.is_empty() {
+                Told::ByWechat(unionid)
+            } else {
+                Told::ByBackendToo(Box::new((unionid, account)))
+            },
+        }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// What backends are told of its user.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'_> {
+        let (unionid, account) = match &self.told {
+            Told::ByWechat(unionid) => (unionid, None),
+            Told::ByBackendToo(told) => (&told.0, Some(&told.1)),
+        };
+        Facts {
+            app: &self.user.app,
+            openid: &self.user.openid,
+            unionid: unionid.as_ref(),
+            account,
         }
     }
 
     /// Whether it has ended at `now`, by age or by disuse.
     #[must_use]
     pub fn has_ended(&self, now: Timestamp) -> bool {
-        let last_used = Timestamp::from_millis(self.last_used.load(Ordering::Relaxed));
-        now >= self.expires_at || now >= last_used.after(self.idle)
+        let last_used = self.last_used.load(Ordering::Relaxed);
+        now >= self.expires_at || now.as_millis() >= last_used.saturating_add(self.idle)
     }
 
     /// Notes that it was used at `now`.
@@ -140,7 +205,7 @@ impl Session {
     }
 
     fn touch_grain(&self) -> u64 {
-        if self.idle >= Duration::from_mins(1) {
+        if self.idle >= LONG_IDLE {
             TOUCH_GRAIN
         } else {
             0
@@ -151,7 +216,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::identity::{Account, App, WechatId};
+    use crate::domain::header_text::HeaderText;
 
     const LIMITS: SessionLimits = SessionLimits {
         lifetime: Duration::from_hours(10),
@@ -164,19 +229,12 @@ mod tests {
             appid: WechatId::parse("wx0123456789abcdef").unwrap(),
             index: 0,
         };
-        let openid = WechatId::parse("oAlice").unwrap();
-        let identity = Identity {
+        let user = User {
             app: Arc::new(app),
-            openid,
-            unionid: None,
-            account: Account::default(),
+            openid: WechatId::parse("oAlice").unwrap(),
+            keys: KeyRing::new(SessionKey::new("k1")),
         };
-        Session::open(
-            identity,
-            Arc::new(KeyRing::new(SessionKey::new("k1"))),
-            LIMITS,
-            now,
-        )
+        Session::open(Arc::new(user), None, Account::default(), LIMITS, now)
     }
 
     fn hours(count: u64) -> Timestamp {
@@ -208,6 +266,35 @@ mod tests {
         );
         assert_eq!(session.expires_in(hours(9)), 3600);
         assert_eq!(session.expires_in(hours(11)), 0);
+    }
+
+    #[test]
+    fn a_session_takes_one_size_of_allocation_and_its_user_the_next() {
+        // Allocators give 80 and 96 bytes whole; each of these has two counts of references before it.
+        assert_eq!((size_of::<Session>(), size_of::<User>()), (64, 80));
+    }
+
+    #[test]
+    fn what_the_backend_said_is_told_of_a_session_beside_what_wechat_said() {
+        let now = hours(0);
+        let user = session(now).user;
+        let unionid = || WechatId::parse("uAlice");
+        let plain = Session::open(
+            Arc::clone(&user),
+            unionid(),
+            Account::default(),
+            LIMITS,
+            now,
+        );
+        assert_eq!(plain.facts().unionid, unionid().as_ref());
+        assert_eq!(plain.facts().account, None);
+        let account = Account {
+            user_id: HeaderText::parse("7").ok(),
+            claims: Box::default(),
+        };
+        let known = Session::open(user, unionid(), account.clone(), LIMITS, now);
+        assert_eq!(known.facts().unionid, unionid().as_ref());
+        assert_eq!(known.facts().account, Some(&account));
     }
 
     #[test]

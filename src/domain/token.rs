@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::HeaderName;
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use ring::digest::{SHA256, digest};
 use sha2::{Digest, Sha256};
 
 use super::byte_set::ByteSet;
@@ -24,9 +24,12 @@ const ID_LEN: usize = 32;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Skey(Box<str>);
 
-/// What is stored of a skey: the SHA-256 of its text.
+/// What is stored of a skey: the first half of the SHA-256 of its text.
+///
+/// Half is enough: whoever has a digest would have to hash some 2^128 texts to find one that leads there, and nobody
+/// chooses two texts to meet, because all that are stored are random ones of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SkeyDigest([u8; SHA256_OUTPUT_LEN]);
+pub struct SkeyDigest(u64, u64);
 
 /// The system gave no random bytes.
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +85,12 @@ impl SkeyDigest {
     fn new(skey: &str) -> Self {
         // Every request needs one, so this is by the library that is fast even without instructions for it.
         let digest = digest(&SHA256, skey.as_bytes());
-        // As long as the algorithm says, so that there is no other case.
-        Self(digest.as_ref().try_into().unwrap_or_default())
+        let mut words = digest.as_ref().chunks_exact(8).map(|bytes| {
+            // Eight bytes, so that there is no other case.
+            u64::from_ne_bytes(bytes.try_into().unwrap_or_default())
+        });
+        let mut word = || words.next().unwrap_or_default();
+        Self(word(), word())
     }
 }
 
@@ -164,9 +171,17 @@ mod tests {
         assert_ne!(Skey::generate().unwrap().session_id(), id);
         assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
         assert_eq!(SkeyDigest::of(&id), None);
-        let SkeyDigest(digest) = skey.digest();
-        let digest = format!("{:x}", Bytes::copy_from_slice(&digest));
+        let digest = digest(&SHA256, skey.reveal().as_bytes());
+        let digest = format!("{:x}", Bytes::copy_from_slice(digest.as_ref()));
         assert!(!digest.contains(&id[..8]), "{digest} {id}");
+    }
+
+    #[test]
+    fn a_digest_is_the_first_half_of_sha_256() {
+        let skey = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq";
+        let SkeyDigest(first, second) = SkeyDigest::of(skey).unwrap();
+        let half = [first.to_ne_bytes(), second.to_ne_bytes()].concat();
+        assert_eq!(half, Sha256::digest(skey)[..16]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use http::Method;
 use serde_json::Value;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::header_text::HeaderText;
+use crate::domain::identity::WechatId;
 use crate::domain::session::Session;
 use crate::domain::template::Placeholder;
 use crate::domain::token::Skey;
@@ -37,24 +39,17 @@ pub fn check_method(method: &Method) -> Result<(), Refusal> {
 
 /// What an answer about `session` tells in `place`; only a login knows the skey, and what it told of the user beside.
 fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Timestamp) -> Value {
+    let facts = session.facts();
     match place {
         Placeholder::Skey => skey.map(|skey| skey.reveal().into()).unwrap_or_default(),
         Placeholder::SessionId => skey.map(Skey::session_id).into(),
         Placeholder::ExpiresIn => session.expires_in(now).into(),
-        Placeholder::OpenId => session.identity.openid.as_str().into(),
-        Placeholder::UnionId => session
-            .identity
-            .unionid
-            .as_ref()
-            .map(|id| id.as_str().into())
-            .unwrap_or_default(),
-        Placeholder::UserId => session
-            .identity
-            .account
-            .user_id
-            .as_ref()
-            .map(|id| id.as_str().into())
-            .unwrap_or_default(),
+        Placeholder::OpenId => facts.openid.as_str().into(),
+        Placeholder::UnionId => facts.unionid.map(WechatId::as_str).into(),
+        Placeholder::UserId => {
+            let user_id = facts.account.and_then(|account| account.user_id.as_ref());
+            user_id.map(HeaderText::as_str).into()
+        }
         Placeholder::Data
         | Placeholder::UserInfo
         | Placeholder::PhoneNumber

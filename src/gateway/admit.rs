@@ -27,9 +27,8 @@ pub(super) struct Admission {
 impl Admission {
     /// The place of the user's app.
     pub(super) fn app(&self) -> Option<usize> {
-        self.session
-            .as_ref()
-            .map(|session| session.identity.app.index)
+        let session = self.session.as_ref();
+        session.map(|session| session.user().app.index)
     }
 }
 
@@ -84,7 +83,7 @@ impl Gateway {
             return Ok(None);
         };
         match self.shared.store.find(&digest).await {
-            Some(session) if !apps.include(&session.identity.app) => Err(of_another_app()),
+            Some(session) if !apps.include(&session.user().app) => Err(of_another_app()),
             Some(_) => Ok(Some(digest)),
             None => Ok(None),
         }
@@ -128,7 +127,7 @@ impl Gateway {
         let digest = digest.ok_or_else(|| invalid("the token is no skey"))?;
         let session = self.shared.store.find(&digest).await;
         let session = session.ok_or_else(|| invalid("the skey is unknown, expired or revoked"))?;
-        if !apps.include(&session.identity.app) {
+        if !apps.include(&session.user().app) {
             return Err(of_another_app());
         }
         Ok(session)

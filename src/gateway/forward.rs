@@ -17,7 +17,7 @@ use crate::wire::request_id::RequestId;
 
 /// What is asked for, under which rule, and by whom.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Onward<'a> {
     pub(super) route: &'a RoutePlan,
     pub(super) path: &'a RequestPath<'a>,
     pub(super) peer: &'a Peer,
@@ -28,17 +28,17 @@ impl Gateway {
     pub(super) async fn forward(
         &self,
         upstream: usize,
-        asked: Asked<'_>,
+        onward: Onward<'_>,
         head: Parts,
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
-        let sealed = self.seal(upstream, asked, head, admission, &visit.request_id)?;
+        let sealed = self.seal(upstream, onward, head, admission, &visit.request_id)?;
         let since = Instant::now();
         let answer = self.upstreams.send(upstream, sealed).await;
         visit.upstream_took = Some(since.elapsed());
         let mut answer = answer?.map(AnswerBody::upstream);
-        if let Some(edits) = &asked.route.changes.response {
+        if let Some(edits) = &onward.route.changes.response {
             edits.apply(answer.headers_mut());
         }
         Ok(answer)
@@ -47,12 +47,12 @@ impl Gateway {
     fn seal(
         &self,
         upstream: usize,
-        asked: Asked<'_>,
+        onward: Onward<'_>,
         head: Parts,
         admission: Admission,
         request_id: &RequestId,
     ) -> Result<Sealed, Refusal> {
-        let Asked { route, path, peer } = asked;
+        let Onward { route, path, peer } = onward;
         let Admission { session, body } = admission;
         let prefix = route.changes.prefix.as_ref();
         let changed = self.shared.plan.route_table.lead_on(path, prefix)?;
@@ -62,7 +62,7 @@ impl Gateway {
             body,
             peer,
             request_id,
-            identity: session.as_ref().map(|session| &session.identity),
+            identity: session.as_ref().map(|session| session.facts()),
             event: None,
             changes: Changes::of(self.upstreams.plan(upstream)).under(&route.changes),
         }))

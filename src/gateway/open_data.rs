@@ -9,7 +9,7 @@ use http::request::Parts;
 use super::Gateway;
 use super::admit::Admission;
 use crate::domain::field_name::FieldName;
-use crate::domain::session::Session;
+use crate::domain::session::{Session, User};
 use crate::wechat::{OpenData, Proofs};
 use crate::wire::body::Inbound;
 use crate::wire::refusal::Refusal;
@@ -59,8 +59,8 @@ impl Gateway {
 
     async fn prove(&self, body: &Cleaned, session: &Session) -> Result<Option<OpenData>, Refusal> {
         let proofs = Proofs::of(&body.fields())?;
-        let (app, openid) = (&session.identity.app, &session.identity.openid);
-        let keys = session.keys.keys();
+        let User { app, openid, keys } = session.user();
+        let keys = keys.keys();
         match self.shared.prover.hold(&proofs, app, openid, &keys) {
             Ok(proven) => Ok(proven.opened),
             Err(error) => {

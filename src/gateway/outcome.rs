@@ -8,11 +8,11 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::visit::Visit;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::upstream::{self, SendError};
+use crate::wire::inflow::Inflow;
 use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
 
@@ -44,8 +44,8 @@ pub struct OutcomeBody {
 }
 
 impl OutcomeBody {
-    pub(super) fn new(body: AnswerBody, visit: Visit) -> Self {
-        let visit = Some(Box::new(visit));
+    pub(super) fn new(body: AnswerBody, visit: Box<Visit>) -> Self {
+        let visit = Some(visit);
         Self { body, visit }
     }
 
@@ -114,7 +114,7 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    pub(super) fn of(head: &Parts, body: &Incoming) -> Self {
+    pub(super) fn of(head: &Parts, body: &Inflow) -> Self {
         let is_awaited = head.headers.contains_key(EXPECT);
         let hint = body.size_hint();
         let is_short = hint.upper().is_some_and(|most| most <= SHORT);

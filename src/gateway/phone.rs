@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use super::Gateway;
 use super::admit::{Admission, missing};
-use super::forward::Asked;
+use super::forward::Onward;
 use super::open_data::fill;
 use super::outcome::AnswerBody;
 use super::visit::Visit;
@@ -22,7 +22,7 @@ impl Gateway {
     pub(super) async fn phone(
         &self,
         route: &PhoneRoute,
-        asked: Asked<'_>,
+        onward: Onward<'_>,
         mut head: Parts,
         body: Inbound,
         visit: &mut Visit,
@@ -36,7 +36,7 @@ impl Gateway {
             .await?;
         visit.app = admission.app();
         let Admission { session, mut body } = admission;
-        let app = session.as_ref().map(|session| &session.identity.app);
+        let app = session.as_ref().map(|session| &session.user().app);
         let app = app.ok_or_else(missing)?;
         match &route.recipient {
             Recipient::Client(response) => {
@@ -54,7 +54,8 @@ impl Gateway {
                 let number = self.number(app, &left.fields()).await?;
                 let body = fill(left, field, Some(&number.to_json()), &mut head);
                 let admission = Admission { session, body };
-                self.forward(*upstream, asked, head, admission, visit).await
+                self.forward(*upstream, onward, head, admission, visit)
+                    .await
             }
         }
     }

@@ -13,16 +13,43 @@ use crate::config::plan::Plan;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Rendered};
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 
 /// Where visits are written down: the names for the log, and one worker's counts. It belongs to one thread, so that a
 /// request does not touch a count of references that another core touches.
 pub(super) struct Ledger {
-    pub(super) plan: Arc<Plan>,
     pub(super) metrics: Arc<WorkerMetrics>,
-    pub(super) log: AccessLog,
+    log: AccessLog,
+    message: Rendered,
+    /// What a line says of each route, app and upstream.
+    routes: Vec<Rendered>,
+    apps: Vec<Rendered>,
+    upstreams: Vec<Rendered>,
+}
+
+impl Ledger {
+    /// Writes down visits to what is in `plan`, in this thread's log.
+    pub(super) fn new(plan: &Plan, metrics: Arc<WorkerMetrics>) -> Self {
+        let log = AccessLog::here();
+        let field = |name, value: &str| log.render(|line| line.text(name, value));
+        let (routes, apps, upstreams) = (&plan.routes, &plan.apps, &plan.upstreams);
+        Self {
+            message: field("message", "request"),
+            routes: routes
+                .iter()
+                .map(|route| field("route", &route.label))
+                .collect(),
+            apps: apps.iter().map(|app| field("app", &app.app.name)).collect(),
+            upstreams: upstreams
+                .iter()
+                .map(|one| field("upstream", &one.name))
+                .collect(),
+            metrics,
+            log,
+        }
+    }
 }
 
 /// One request, as the log and the metrics will see it: when it is dropped, it writes the access line and counts, so
@@ -53,24 +80,25 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Begins with a request's head. The id of a trusted proxy is taken over.
-    pub(super) fn begin(head: &Parts, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
+    /// Begins with a request's head, which came at a time. The id of a trusted proxy is taken over.
+    pub(super) fn begin(head: &Parts, at: Instant, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
         let told = head.headers.get(X_REQUEST_ID).filter(|_| peer.is_trusted());
         let request_id = told
             .and_then(RequestId::parse)
             .unwrap_or_else(RequestId::generate);
         let asked = (head.method.clone(), head.uri.clone());
-        Self::new(request_id, Some(asked), peer, ledger)
+        Self::new(request_id, Some(asked), at, peer, ledger)
     }
 
     /// Begins with something that never became a request.
     pub(super) fn unread(peer: &Peer, ledger: &Rc<Ledger>) -> Self {
-        Self::new(RequestId::generate(), None, peer, ledger)
+        Self::new(RequestId::generate(), None, Instant::now(), peer, ledger)
     }
 
     fn new(
         request_id: RequestId,
         asked: Option<(Method, Uri)>,
+        since: Instant,
         peer: &Peer,
         ledger: &Rc<Ledger>,
     ) -> Self {
@@ -87,7 +115,7 @@ impl Visit {
             upstream_took: None,
             asked,
             client: peer.client().cloned(),
-            since: Instant::now(),
+            since,
             ledger: Rc::clone(ledger),
         }
     }
@@ -102,24 +130,28 @@ impl Visit {
     fn end(&self) {
         let took = self.since.elapsed();
         let status = self.status.unwrap_or_else(client_gone);
-        let Ledger { plan, metrics, log } = &*self.ledger;
-        metrics.request(self.route, status, took);
-        let route = self.route.and_then(|index| plan.routes.get(index));
-        let app = self.app.and_then(|index| plan.apps.get(index));
-        let upstream = self.upstream.and_then(|index| plan.upstreams.get(index));
-        log.write("request", |line| {
+        let ledger = &*self.ledger;
+        ledger.metrics.request(self.route, status, took);
+        let route = self.route.and_then(|index| ledger.routes.get(index));
+        let app = self.app.and_then(|index| ledger.apps.get(index));
+        let upstream = self.upstream.and_then(|index| ledger.upstreams.get(index));
+        ledger.log.write(&ledger.message, |line| {
             line.text("request_id", self.request_id.as_str());
             if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
                 line.word("client", client);
             }
-            if let Some((method, _)) = &self.asked {
+            if let Some((method, uri)) = &self.asked {
                 line.word("method", method.as_str());
+                line.text("path", uri.path());
             }
-            line.maybe("path", self.asked.as_ref().map(|(_, uri)| uri.path()));
-            line.maybe("route", route.map(|route| route.label.as_str()));
-            line.maybe("app", app.map(|plan| plan.app.name.as_str()));
+            route
+                .into_iter()
+                .chain(app)
+                .for_each(|named| line.add(named));
             line.number("status", status.as_u16().into());
-            line.maybe("upstream", upstream.map(|upstream| upstream.name.as_str()));
+            if let Some(upstream) = upstream {
+                line.add(upstream);
+            }
             if let Some(took) = self.upstream_took {
                 line.millis("upstream_ms", took);
             }

@@ -1,6 +1,7 @@
 //! Sockets, TLS, connections and their end. Knows nothing of what a request means.
 
 mod connection;
+mod http1;
 mod pulse;
 mod socket;
 mod stop;
@@ -17,18 +18,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use http::Response;
+use http::request::Parts;
+use http_body::Body;
 use ipnet::IpNet;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::plan::ServerPlan;
 use crate::domain::peer::{Peer, Scheme};
 use crate::metrics::WorkerMetrics;
+use crate::wire::inflow::Inflow;
 
-pub use socket::{BindError, Socket, bind};
+pub use socket::{BindError, Door, Socket, bind};
 pub use stop::Stop;
 
+use http1::{Dates, Place};
 use transport::{Accepted, Transport};
 
 /// How long after an answer a connection begins to rest: pages ask for several things in a row.
@@ -42,14 +47,21 @@ pub trait Handler: 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
     /// Answers a request.
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-        peer: &Peer,
-    ) -> impl Future<Output = Response<Self::Body>>;
+    fn handle(&self, asked: Asked, peer: &Peer) -> impl Future<Output = Response<Self::Body>>;
 
     /// The whole answer, head and body in the form of HTTP/1.1, to what never became a request.
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes;
+}
+
+/// What a client asks.
+#[derive(Debug)]
+pub struct Asked {
+    /// The head.
+    pub head: Parts,
+    /// The body, as it comes.
+    pub body: Inflow,
+    /// When the head was whole.
+    pub at: Instant,
 }
 
 /// Why something that a client sent never became a request.
@@ -102,6 +114,7 @@ pub struct Listener<H> {
     here: Cell<usize>,
     metrics: Arc<WorkerMetrics>,
     stop: Stop,
+    dates: Dates,
 }
 
 impl<H: Handler> Listener<H> {
@@ -122,12 +135,16 @@ impl<H: Handler> Listener<H> {
                 max_header_bytes: plan.max_header_bytes,
             },
             trusted_proxies: plan.trusted_proxies.clone(),
-            tls: plan.tls.clone().map(TlsAcceptor::from),
+            tls: plan
+                .tls
+                .as_ref()
+                .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
             max_connections: plan.max_connections,
             count,
             here: Cell::new(0),
             metrics,
             stop: Stop::default(),
+            dates: Dates::default(),
         }
     }
 
@@ -138,14 +155,15 @@ impl<H: Handler> Listener<H> {
     /// A socket cannot be given to the runtime.
     pub async fn serve(
         self,
-        sockets: Vec<Socket>,
+        doors: Vec<Door>,
         stopping: impl Future<Output = ()>,
         drain: Duration,
     ) -> io::Result<()> {
         let listener = Rc::new(self);
         let mut accepting = tokio::task::JoinSet::new();
-        for socket in sockets {
-            accepting.spawn_local(Rc::clone(&listener).accept(socket.into_async()?));
+        for Door { socket, scheme } in doors {
+            let accept = Rc::clone(&listener).accept(socket.into_async()?, scheme);
+            accepting.spawn_local(accept);
         }
         stopping.await;
         accepting.shutdown().await;
@@ -160,10 +178,10 @@ impl<H: Handler> Listener<H> {
         Ok(())
     }
 
-    async fn accept(self: Rc<Self>, socket: socket::AsyncSocket) {
+    async fn accept(self: Rc<Self>, socket: socket::AsyncSocket, scheme: Scheme) {
         loop {
             match socket.accept().await {
-                Ok(accepted) => self.take(accepted),
+                Ok(accepted) => self.take(accepted, scheme),
                 Err(error) if socket::is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "no connection can be accepted");
@@ -173,12 +191,7 @@ impl<H: Handler> Listener<H> {
         }
     }
 
-    fn take(self: &Rc<Self>, accepted: Accepted) {
-        let scheme = if self.tls.is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        };
+    fn take(self: &Rc<Self>, accepted: Accepted, scheme: Scheme) {
         let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
         if let Some(guest) = Guest::enter(self) {
             tokio::task::spawn_local(guest.stay(accepted.transport, peer));
@@ -186,7 +199,7 @@ impl<H: Handler> Listener<H> {
         }
         let last_words = self.handler.refuse(Unread::TooMany, &peer);
         // Under TLS, words in the clear would be none, and a handshake is more than is left for one too many.
-        if self.tls.is_none() {
+        if scheme == Scheme::Http {
             accepted.transport.dismiss(&last_words);
         }
     }
@@ -209,11 +222,21 @@ impl<H: Handler> Guest<H> {
 
     async fn stay(self, transport: Transport, peer: Peer) {
         let Self(listener) = &self;
-        let handshake = transport.secure(listener.tls.as_ref());
+        let tls = listener
+            .tls
+            .as_ref()
+            .filter(|_| peer.scheme() == Scheme::Https);
+        let handshake = transport.secure(tls);
         match tokio::time::timeout(listener.limits.header_timeout, handshake).await {
             Ok(Ok(transport)) => {
-                let handler = Rc::clone(&listener.handler);
-                connection::drive(transport, peer, handler, listener.limits, &listener.stop).await;
+                let place = Place {
+                    handler: &*listener.handler,
+                    peer: &peer,
+                    limits: &listener.limits,
+                    stop: &listener.stop,
+                    dates: &listener.dates,
+                };
+                connection::drive(transport, place).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),

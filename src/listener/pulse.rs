@@ -1,20 +1,16 @@
-//! Where a connection stands between its requests, and how long it may stand there. Knows no bytes.
-
-use std::cell::Cell;
+//! Where a connection stands between its requests, and how long it may stand there. Knows no bytes and reads no clock.
 
 use tokio::time::Instant;
 
 use super::ConnectionLimits;
 
-/// The state of one connection, shared by its two ends: the bytes below and the requests above.
+/// The state of one connection, as far as time is concerned.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    phase: Cell<Phase>,
-    since: Cell<Instant>,
-    is_first: Cell<bool>,
-    /// Whether the last request had a body, which the library may still be reading away.
-    had_body: Cell<bool>,
-    blocked_since: Cell<Option<Instant>>,
+    phase: Phase,
+    since: Instant,
+    is_first: bool,
+    blocked_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,96 +21,84 @@ enum Phase {
     Head,
     /// A request is being answered.
     Asked,
-    /// The answer is made, but not all of it is out.
-    Answered,
+    /// The answer is out, and what is left of the request's body is read away.
+    Leftover,
 }
 
 /// Why a connection is ended from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// It brought no request.
+    /// It brought no request, or not what was left of one.
     Idle,
     /// It brought a part of a request head.
     SlowHead,
     /// It takes nothing of its answer.
     Blocked,
-    /// It brought what is no request, and the library found no words for it.
-    Unreadable,
 }
 
 impl Pulse {
+    /// A connection that came just now.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            phase: Cell::new(Phase::Quiet),
-            since: Cell::new(now),
-            is_first: Cell::new(true),
-            had_body: Cell::new(false),
-            blocked_since: Cell::new(None),
+            phase: Phase::Quiet,
+            since: now,
+            is_first: true,
+            blocked_since: None,
         }
     }
 
-    /// Bytes came in.
-    pub(super) fn received(&self) {
-        if self.phase.get() == Phase::Quiet {
-            self.enter(Phase::Head);
+    /// A part of a head is there, and the rest of it has to be waited for.
+    pub(super) fn began(&mut self, now: Instant) {
+        if self.phase != Phase::Head {
+            (self.phase, self.since) = (Phase::Head, now);
         }
     }
 
     /// A request was understood.
-    pub(super) fn asked(&self, is_bodiless: bool) {
-        self.is_first.set(false);
-        self.had_body.set(!is_bodiless);
-        self.phase.set(Phase::Asked);
+    pub(super) fn asked(&mut self) {
+        self.is_first = false;
+        self.phase = Phase::Asked;
     }
 
-    /// The last of an answer was handed over.
-    pub(super) fn answered(&self) {
-        self.phase.set(Phase::Answered);
+    /// All of an answer is out, but the request's body is not all there.
+    pub(super) fn cleans_up(&mut self, now: Instant) {
+        (self.phase, self.since) = (Phase::Leftover, now);
     }
 
-    /// All that was handed over is out.
-    pub(super) fn flushed(&self) {
-        self.blocked_since.set(None);
-        if self.phase.get() == Phase::Answered {
-            self.enter(Phase::Quiet);
-        }
+    /// All of an answer is out, and nothing is left of its request.
+    pub(super) fn answered(&mut self, now: Instant) {
+        (self.phase, self.since) = (Phase::Quiet, now);
     }
 
-    /// Bytes went out, or could not.
-    pub(super) fn sent(&self, went: bool) {
-        if went {
-            self.blocked_since.set(None);
-        } else if self.blocked_since.get().is_none() {
-            self.blocked_since.set(Some(Instant::now()));
-        }
+    /// Bytes went out.
+    pub(super) fn went(&mut self) {
+        self.blocked_since = None;
     }
 
-    /// Whether no request is being answered: what goes out now is no answer of the handler's.
-    pub(super) fn is_between_requests(&self) -> bool {
-        matches!(self.phase.get(), Phase::Quiet | Phase::Head)
+    /// Bytes could not go out.
+    pub(super) fn blocked(&mut self, now: Instant) {
+        self.blocked_since.get_or_insert(now);
     }
 
     /// Whether nothing of a request is there.
     pub(super) fn is_quiet(&self) -> bool {
-        self.phase.get() == Phase::Quiet
+        self.phase == Phase::Quiet
     }
 
-    /// Whether nothing has happened for so long that nothing is expected soon, and nothing of a request can be pending.
+    /// Whether nothing has happened for so long that nothing is expected soon.
     pub(super) fn rests(&self, limits: &ConnectionLimits, now: Instant) -> bool {
-        let is_clear = self.is_quiet() && self.blocked_since.get().is_none();
-        is_clear && !self.had_body.get() && now >= self.since.get() + limits.rest
+        self.is_quiet() && now >= self.since + limits.rest
     }
 
     /// Why the connection is to be cut at `now`, or when to ask again.
     pub(super) fn due(&self, limits: &ConnectionLimits, now: Instant) -> Result<Cut, Instant> {
-        let (since, allowed, cut) = match (self.phase.get(), self.blocked_since.get()) {
+        let (since, allowed, cut) = match (self.phase, self.blocked_since) {
             (_, Some(since)) => (since, limits.idle_timeout, Cut::Blocked),
-            (Phase::Quiet, None) if self.is_first.get() => {
-                (self.since.get(), limits.header_timeout, Cut::Idle)
-            }
-            (Phase::Quiet, None) => (self.since.get(), limits.idle_timeout, Cut::Idle),
-            (Phase::Head, None) => (self.since.get(), limits.header_timeout, Cut::SlowHead),
-            (Phase::Asked | Phase::Answered, None) => (now, limits.idle_timeout, Cut::Blocked),
+            (Phase::Quiet, None) if self.is_first => (self.since, limits.header_timeout, Cut::Idle),
+            (Phase::Quiet, None) => (self.since, limits.idle_timeout, Cut::Idle),
+            (Phase::Head, None) => (self.since, limits.header_timeout, Cut::SlowHead),
+            (Phase::Leftover, None) => (self.since, limits.header_timeout, Cut::Idle),
+            (Phase::Asked, None) => (now, limits.idle_timeout, Cut::Blocked),
         };
         let deadline = since + allowed;
         if now >= deadline {
@@ -123,18 +107,12 @@ impl Pulse {
         // The phase may change without a word, but no phase is shorter than this.
         Err(deadline.min(now + limits.header_timeout.min(limits.idle_timeout)))
     }
-
-    fn enter(&self, phase: Phase) {
-        self.phase.set(phase);
-        self.since.set(Instant::now());
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Duration;
-    use tokio::time::{advance, pause};
 
     const LIMITS: ConnectionLimits = ConnectionLimits {
         header_timeout: Duration::from_secs(10),
@@ -143,56 +121,78 @@ mod tests {
         max_header_bytes: 0,
     };
 
-    async fn after(pulse: &Pulse, seconds: u64) -> Option<Cut> {
-        advance(Duration::from_secs(seconds)).await;
-        pulse.due(&LIMITS, Instant::now()).ok()
+    /// A connection, and a time that is turned.
+    struct Turned {
+        pulse: Pulse,
+        now: Instant,
     }
 
-    #[tokio::test]
-    async fn a_connection_without_a_request_is_cut_after_the_header_timeout() {
-        pause();
-        let pulse = Pulse::new(Instant::now());
-        assert_eq!(after(&pulse, 9).await, None);
-        assert_eq!(after(&pulse, 1).await, Some(Cut::Idle));
+    impl Turned {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self {
+                pulse: Pulse::new(now),
+                now,
+            }
+        }
+
+        fn after(&mut self, seconds: u64) -> Option<Cut> {
+            self.now += Duration::from_secs(seconds);
+            self.pulse.due(&LIMITS, self.now).ok()
+        }
     }
 
-    #[tokio::test]
-    async fn a_head_has_its_own_time_and_a_request_has_none() {
-        pause();
-        let pulse = Pulse::new(Instant::now());
-        assert_eq!(after(&pulse, 9).await, None);
-        pulse.received();
-        assert_eq!(after(&pulse, 9).await, None);
-        pulse.received();
-        assert_eq!(after(&pulse, 1).await, Some(Cut::SlowHead));
-        pulse.asked(true);
-        assert_eq!(after(&pulse, 1000).await, None);
+    #[test]
+    fn a_connection_without_a_request_is_cut_after_the_header_timeout() {
+        let mut turned = Turned::new();
+        assert_eq!(turned.after(9), None);
+        assert_eq!(turned.after(1), Some(Cut::Idle));
     }
 
-    #[tokio::test]
-    async fn between_requests_the_idle_timeout_holds() {
-        pause();
-        let pulse = Pulse::new(Instant::now());
-        pulse.received();
-        pulse.asked(true);
-        pulse.answered();
-        assert!(!pulse.is_between_requests());
-        pulse.flushed();
-        assert!(pulse.is_between_requests());
-        assert_eq!(after(&pulse, 59).await, None);
-        assert_eq!(after(&pulse, 1).await, Some(Cut::Idle));
+    #[test]
+    fn a_head_has_its_own_time_and_a_request_has_none() {
+        let mut turned = Turned::new();
+        assert_eq!(turned.after(9), None);
+        turned.pulse.began(turned.now);
+        assert_eq!(turned.after(9), None);
+        turned.pulse.began(turned.now);
+        assert_eq!(turned.after(1), Some(Cut::SlowHead));
+        turned.pulse.asked();
+        assert_eq!(turned.after(1000), None);
     }
 
-    #[tokio::test]
-    async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
-        pause();
-        let pulse = Pulse::new(Instant::now());
-        pulse.asked(true);
-        pulse.sent(false);
-        assert_eq!(after(&pulse, 59).await, None);
-        pulse.sent(false);
-        assert_eq!(after(&pulse, 1).await, Some(Cut::Blocked));
-        pulse.sent(true);
-        assert_eq!(after(&pulse, 1).await, None);
+    #[test]
+    fn between_requests_the_idle_timeout_holds_and_a_connection_rests_before() {
+        let mut turned = Turned::new();
+        turned.pulse.asked();
+        assert!(!turned.pulse.is_quiet());
+        turned.pulse.answered(turned.now);
+        assert!(turned.pulse.is_quiet());
+        assert!(!turned.pulse.rests(&LIMITS, turned.now));
+        assert_eq!(turned.after(59), None);
+        assert!(turned.pulse.rests(&LIMITS, turned.now));
+        assert_eq!(turned.after(1), Some(Cut::Idle));
+    }
+
+    #[test]
+    fn what_is_left_of_a_body_has_the_time_of_a_head() {
+        let mut turned = Turned::new();
+        turned.pulse.asked();
+        turned.pulse.cleans_up(turned.now);
+        assert_eq!(turned.after(9), None);
+        assert!(!turned.pulse.rests(&LIMITS, turned.now));
+        assert_eq!(turned.after(1), Some(Cut::Idle));
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_of_its_answer_is_cut() {
+        let mut turned = Turned::new();
+        turned.pulse.asked();
+        turned.pulse.blocked(turned.now);
+        assert_eq!(turned.after(59), None);
+        turned.pulse.blocked(turned.now);
+        assert_eq!(turned.after(1), Some(Cut::Blocked));
+        turned.pulse.went();
+        assert_eq!(turned.after(1), None);
     }
 }

@@ -12,7 +12,8 @@ use listenfd::ListenFd;
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
 use super::transport::{Accepted, Transport};
-use crate::config::plan::ListenPlan;
+use crate::config::plan::{ListenPlan, ServerPlan};
+use crate::domain::peer::Scheme;
 
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -44,21 +45,43 @@ pub enum BindError {
     Systemd(#[source] io::Error),
 }
 
-/// Listens on every place of `listen`, and gives each of `workers` its share.
+/// A socket, and how clients speak there.
+#[derive(Debug)]
+pub struct Door {
+    /// Where they come in.
+    pub socket: Socket,
+    /// How they speak.
+    pub scheme: Scheme,
+}
+
+/// Listens wherever `plan` says, and gives each worker its share. Where clients come to be served comes first.
 ///
 /// # Errors
 ///
 /// A place is taken, not allowed, or not there.
-pub fn bind(listen: &[ListenPlan], workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
-    let mut shares: Vec<Vec<Socket>> = (0..workers).map(|_| Vec::new()).collect();
-    for place in listen {
-        for each_worker in bind_place(place, workers)? {
+pub fn bind(plan: &ServerPlan) -> Result<Vec<Vec<Door>>, BindError> {
+    let served = match plan.tls {
+        Some(_) => Scheme::Https,
+        None => Scheme::Http,
+    };
+    let mut shares: Vec<Vec<Door>> = (0..plan.workers).map(|_| Vec::new()).collect();
+    for (places, scheme) in [(&plan.listen, served), (&plan.redirect, Scheme::Http)] {
+        for each_worker in bind_places(places, plan.workers)? {
             for (share, socket) in shares.iter_mut().zip(each_worker) {
-                share.push(socket);
+                share.push(Door { socket, scheme });
             }
         }
     }
     Ok(shares)
+}
+
+/// Listens on every place, with one socket for each worker.
+fn bind_places(places: &[ListenPlan], workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
+    let mut bound = Vec::new();
+    for place in places {
+        bound.extend(bind_place(place, workers)?);
+    }
+    Ok(bound)
 }
 
 impl fmt::Display for Socket {
@@ -251,11 +274,10 @@ mod tests {
 
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
-        let shares = bind(&[ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())], 3).unwrap();
-        let addresses: Vec<_> = shares
-            .iter()
-            .map(|share| share[0].address().unwrap())
-            .collect();
+        let places = [ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())];
+        let sockets = bind_places(&places, 3).unwrap().remove(0);
+        let addresses = sockets.iter().map(|socket| socket.address().unwrap());
+        let addresses: Vec<_> = addresses.collect();
         assert_eq!(addresses.len(), 3);
         assert!(
             addresses.iter().all(|address| *address == addresses[0]),
@@ -265,9 +287,10 @@ mod tests {
 
     #[test]
     fn a_port_that_another_gateway_listens_on_is_refused() {
-        let shares = bind(&[ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())], 1).unwrap();
-        let address = shares[0][0].address().unwrap();
-        let error = bind(&[ListenPlan::Tcp(address)], 1).unwrap_err();
+        let places = [ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())];
+        let sockets = bind_places(&places, 1).unwrap();
+        let address = sockets[0][0].address().unwrap();
+        let error = bind_places(&[ListenPlan::Tcp(address)], 1).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on {address}"));
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(source, "Address already in use (os error 98)");

@@ -17,6 +17,7 @@ pub(super) struct Accepted {
 }
 
 /// A stream of bytes to and from a client.
+#[derive(Debug)]
 pub(super) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -27,21 +28,25 @@ impl Transport {
     /// The same stream under TLS, if there is an acceptor.
     pub(super) async fn secure(self, acceptor: Option<&TlsAcceptor>) -> io::Result<Self> {
         match acceptor {
-            Some(acceptor) => Ok(Self::Tls(Box::new(acceptor.accept(self).await?))),
+            // On the heap, for a connection in clear does not keep room for a handshake.
+            Some(acceptor) => {
+                let accepted = Box::pin(acceptor.accept(self)).await?;
+                Ok(Self::Tls(Box::new(accepted)))
+            }
             None => Ok(self),
         }
     }
 
     /// Waits until the system has something to read.
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bottom = self;
         while let Self::Tls(stream) = bottom {
             bottom = stream.get_ref().0;
         }
         match bottom {
-            Self::Tcp(stream) => stream.readable().await,
-            Self::Unix(stream) => stream.readable().await,
-            Self::Tls(_) => Ok(()),
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tls(_) => Poll::Ready(Ok(())),
         }
     }
 

@@ -1,17 +1,15 @@
-//! The bytes of one connection, watched: it keeps the pulse, and puts the gateway's own refusal in the place of the
-//! bare one that the HTTP library writes when it cannot read a request. Knows nothing of what a request means.
+//! The bytes of one connection, watched: what comes is kept until it is taken, and what does not go out is noticed.
+//! Knows no HTTP.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::rc::Rc;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
 
-use super::Unread;
 use super::pulse::Pulse;
 use super::transport::Transport;
 
@@ -21,45 +19,87 @@ const SILENCE: Duration = Duration::from_secs(5);
 const SIP: usize = 16 * 1024;
 
 /// A watched stream.
-pub(super) struct Wire<R> {
+#[derive(Debug)]
+pub(super) struct Wire {
     transport: Transport,
-    /// What was read and is to be read once more.
-    unread: Bytes,
-    pulse: Rc<Pulse>,
-    refuse: R,
-    /// What goes out in the place of a bare refusal.
-    refusal: Bytes,
-    is_refused: bool,
+    /// What was read and nobody has taken yet.
+    pub(super) buffer: BytesMut,
+    pub(super) pulse: Pulse,
     is_at_end: bool,
 }
 
-impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
-    /// Watches `transport`; `refuse` makes the answer to what never became a request.
-    pub(super) fn new(transport: Transport, pulse: Rc<Pulse>, refuse: R) -> Self {
-        let refusal = Bytes::new();
+impl Wire {
+    /// Watches `transport`.
+    pub(super) fn new(transport: Transport, now: Instant) -> Self {
         Self {
             transport,
-            unread: Bytes::new(),
-            pulse,
-            refuse,
-            refusal,
-            is_refused: false,
+            buffer: BytesMut::new(),
+            pulse: Pulse::new(now),
             is_at_end: false,
         }
     }
 
-    /// Says one last thing, unless it was said in the library's place already.
-    pub(super) async fn refuse(&mut self, unread: Unread) -> io::Result<()> {
-        if self.is_refused {
-            return Ok(());
+    /// Reads more into the buffer, which is given room for `most` bytes unless half of that is there; 0 at the end.
+    pub(super) fn poll_fill(
+        &mut self,
+        most: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.buffer.capacity() - self.buffer.len() < most / 2 {
+            self.buffer.reserve(most);
         }
-        let refusal = (self.refuse)(unread);
-        self.transport.write_all(&refusal).await?;
+        let read = ready!(pin!(self.transport.read_buf(&mut self.buffer)).poll(cx));
+        self.is_at_end = !matches!(read, Ok(1..));
+        Poll::Ready(read)
+    }
+
+    /// Waits until there is something to read, if only the end. What came is not taken from the system.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // What is wrong with it shows when it is read.
+        self.transport.poll_readable(cx).map(drop)
+    }
+
+    /// Writes some of `pieces`.
+    pub(super) fn poll_write(
+        &mut self,
+        pieces: &[IoSlice<'_>],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let written = match pieces {
+            [piece] => Pin::new(&mut self.transport).poll_write(cx, piece),
+            pieces => Pin::new(&mut self.transport).poll_write_vectored(cx, pieces),
+        };
+        self.note(written.is_ready());
+        written
+    }
+
+    /// Waits until all that was written is in the hands of the system: TLS takes more than the client does, and keeps it.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+        self.note(flushed.is_ready());
+        flushed
+    }
+
+    /// Gives back the memory for what is read, while nothing is there.
+    pub(super) fn let_go(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+    }
+
+    /// Says one last thing.
+    pub(super) async fn say(&mut self, last_words: &[u8]) -> io::Result<()> {
+        self.transport.write_all(last_words).await?;
         self.transport.flush().await
     }
 
+    /// Ends what is said.
+    pub(super) async fn shutdown(&mut self) -> io::Result<()> {
+        self.transport.shutdown().await
+    }
+
     /// Ends the connection so that the client gets its last answer: closing with bytes unread would reset it.
-    pub(super) async fn linger(mut self) -> io::Result<()> {
+    pub(super) async fn linger(&mut self) -> io::Result<()> {
         if self.is_at_end {
             return Ok(());
         }
@@ -69,131 +109,26 @@ impl<R: Fn(Unread) -> Bytes + Unpin> Wire<R> {
         Ok(())
     }
 
-    /// Takes back what was read, to be read once more.
-    pub(super) fn put_back(&mut self, unread: Bytes) {
-        self.unread = unread;
-    }
-
-    /// Waits until there is something to read.
-    pub(super) async fn readable(&self) {
-        if self.unread.is_empty() {
-            // What is wrong with it shows when it is read.
-            let _ = self.transport.readable().await;
-        }
-    }
-
-    /// Takes the library's bare refusal off it, once for a connection.
-    fn swallow(&mut self, bare: &[u8]) -> usize {
-        if !self.is_refused {
-            self.is_refused = true;
-            self.refusal = (self.refuse)(unread_by_status(bare));
-        }
-        bare.len()
-    }
-
-    fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.refusal.has_remaining() {
-            let n = ready!(Pin::new(&mut self.transport).poll_write(cx, &self.refusal))?;
-            self.refusal.advance(n);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn note(&self, written: &Poll<io::Result<usize>>) {
-        self.pulse.sent(written.is_ready());
-    }
-}
-
-fn unread_by_status(bare: &[u8]) -> Unread {
-    match bare.get(9..12) {
-        Some(b"431") => Unread::HeadersTooLarge,
-        Some(b"414") => Unread::UriTooLong,
-        _ => Unread::Malformed,
-    }
-}
-
-impl<R: Fn(Unread) -> Bytes + Unpin> AsyncRead for Wire<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        if self.unread.has_remaining() {
-            let length = self.unread.len().min(buf.remaining());
-            buf.put_slice(&self.unread.split_to(length));
+    fn note(&mut self, went: bool) {
+        if went {
+            self.pulse.went();
         } else {
-            ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
+            self.pulse.blocked(Instant::now());
         }
-        if buf.filled().len() > before {
-            self.pulse.received();
-        } else {
-            self.is_at_end = true;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<R: Fn(Unread) -> Bytes + Unpin> AsyncWrite for Wire<R> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.pulse.is_between_requests() {
-            return Poll::Ready(Ok(self.swallow(buf)));
-        }
-        let written = Pin::new(&mut self.transport).poll_write(cx, buf);
-        self.note(&written);
-        written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.pulse.is_between_requests() {
-            return Poll::Ready(Ok(bufs.iter().map(|buf| self.swallow(buf)).sum()));
-        }
-        let written = Pin::new(&mut self.transport).poll_write_vectored(cx, bufs);
-        self.note(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.transport.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_refusal(cx))?;
-        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
-        if flushed.is_pending() {
-            // TLS takes more than the client does, and keeps it.
-            self.pulse.sent(false);
-        }
-        ready!(flushed)?;
-        self.pulse.flushed();
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_refusal(cx))?;
-        Pin::new(&mut self.transport).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
     use std::sync::Arc;
+    use std::task::Waker;
     use std::time::Duration;
 
     use rustls::pki_types::{PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
     use socket2::SockRef;
     use tokio::net::UnixStream;
-    use tokio::time::{Instant, advance, pause};
+    use tokio::time::{advance, pause};
     use tokio_rustls::client::TlsStream;
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -234,13 +169,13 @@ mod tests {
     async fn a_client_that_leaves_its_answer_in_the_hands_of_tls_takes_nothing() {
         let (transport, _client) = secured().await;
         pause();
-        let pulse = Rc::new(Pulse::new(Instant::now()));
-        let mut wire = Wire::new(transport, Rc::clone(&pulse), |_| Bytes::new());
-        pulse.asked(true);
-        wire.write_all(&vec![0; 32 * 1024]).await.unwrap();
-        pulse.answered();
-        let is_out = poll_fn(|cx| Poll::Ready(Pin::new(&mut wire).poll_flush(cx).is_ready()));
-        assert!(!is_out.await);
+        let mut wire = Wire::new(transport, Instant::now());
+        wire.pulse.asked();
+        let mut cx = Context::from_waker(Waker::noop());
+        let data = vec![0; 32 * 1024];
+        let written = wire.poll_write(&[IoSlice::new(&data)], &mut cx);
+        assert!(matches!(written, Poll::Ready(Ok(1..))), "{written:?}");
+        assert!(wire.poll_flush(&mut cx).is_pending());
         let limits = ConnectionLimits {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
@@ -248,6 +183,9 @@ mod tests {
             max_header_bytes: 0,
         };
         advance(limits.idle_timeout).await;
-        assert_eq!(pulse.due(&limits, Instant::now()).ok(), Some(Cut::Blocked));
+        assert_eq!(
+            wire.pulse.due(&limits, Instant::now()).ok(),
+            Some(Cut::Blocked)
+        );
     }
 }

@@ -75,7 +75,7 @@ impl Shelf {
     /// The current key of a session's user, and the one before.
     async fn keys(&self, opened: &Opened) -> (String, Option<String>) {
         let session = self.store.find(&opened.skey.digest()).await.unwrap();
-        let keys = session.keys.keys();
+        let keys = session.user().keys.keys();
         let previous = keys.previous.map(|key| key.reveal().to_owned());
         (keys.current.reveal().to_owned(), previous)
     }
@@ -113,10 +113,10 @@ async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
             async move { store.find(&digest).await }
         };
         let of_alice = found(&alice.skey).await.unwrap();
-        assert_eq!(of_alice.identity, identity(0, "alice"), "{}", shelf.kind);
+        assert_eq!(of_alice.facts(), identity(0, "alice").facts());
         assert_eq!(shelf.keys(&alice).await, ("k1".to_owned(), None));
         let of_bob = found(&bob.skey).await.unwrap();
-        assert_eq!(of_bob.identity, identity(1, "bob"), "{}", shelf.kind);
+        assert_eq!(of_bob.facts(), identity(1, "bob").facts());
         let stranger = Skey::generate().unwrap();
         assert!(found(&stranger).await.is_none(), "{}", shelf.kind);
     }

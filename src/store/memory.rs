@@ -1,26 +1,28 @@
 //! Sessions in this process: a bounded cache by digest. Our own clock says when one has ended; the cache's own
-//! expiry only bounds memory.
+//! expiry only frees memory.
 
 use std::fmt;
 use std::sync::Arc;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use rustc_hash::FxBuildHasher;
 
 use super::Opened;
+use super::users::Users;
 use crate::config::plan::SessionsPlan;
 use crate::domain::clock::Clock;
 use crate::domain::identity::{Identity, WechatId};
-use crate::domain::session::{KeyRing, Session, SessionKey, SessionLimits, UserKeys};
+use crate::domain::session::{Session, SessionKey, SessionLimits, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
 /// A store in memory. Clones show the same sessions.
 #[derive(Clone)]
 pub struct MemoryStore {
-    sessions: Cache<SkeyDigest, Arc<Session>>,
-    /// The keys of each user in each app. A session holds its own as well, so that dropping one here costs no session.
-    keys: Cache<(usize, WechatId), Arc<KeyRing>>,
+    sessions: Cache<SkeyDigest, Arc<Session>, FxBuildHasher>,
+    /// A session holds its own as well, so that one who is forgotten here costs no session.
+    users: Arc<Users>,
     limits: SessionLimits,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -31,22 +33,20 @@ impl MemoryStore {
         let SessionLimits { lifetime, idle } = plan.limits;
         let counted = Arc::clone(&metrics);
         Self {
-            // Least recently used goes first: a policy that weighs frequency would turn fresh logins away.
             sessions: Cache::builder()
                 .max_capacity(plan.capacity)
+                // Least recently used goes first: a policy that weighs frequency would turn fresh logins away.
                 .eviction_policy(EvictionPolicy::lru())
-                .time_to_live(lifetime)
+                // The order of use is kept anyway; to free what is over its lifetime the moment it is would take another
+                // order. `find` drops it if it is still used, and this does if it is not.
                 .time_to_idle(idle)
                 .eviction_listener(move |_, session: Arc<Session>, _| {
-                    counted.session_closed(session.identity.app.index);
+                    counted.session_closed(session.user().app.index);
                 })
-                .build(),
-            // Counted from when a user's keys were last renewed or asked for: they outlive every session of theirs.
-            keys: Cache::builder()
-                .max_capacity(plan.capacity)
-                .eviction_policy(EvictionPolicy::lru())
-                .time_to_idle(lifetime)
-                .build(),
+                // A digest is as good as random, and nobody can crowd those that are stored, because they are of
+                // random skeys of ours.
+                .build_with_hasher(FxBuildHasher),
+            users: Arc::new(Users::new(plan.capacity, lifetime, clock.now())),
             limits: plan.limits,
             clock,
             metrics,
@@ -55,11 +55,17 @@ impl MemoryStore {
 
     pub(super) fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, NoEntropy> {
         let skey = Skey::generate()?;
-        let app = identity.app.index;
-        let keys = self.keys_of(&identity, key);
-        let session = Arc::new(Session::open(identity, keys, self.limits, self.clock.now()));
+        let Identity {
+            app,
+            openid,
+            unionid,
+            account,
+        } = identity;
+        let (now, place) = (self.clock.now(), app.index);
+        let user = self.users.log_in(app, openid, key, now);
+        let session = Arc::new(Session::open(user, unionid, account, self.limits, now));
         self.sessions.insert(skey.digest(), Arc::clone(&session));
-        self.metrics.session_opened(app);
+        self.metrics.session_opened(place);
         Ok(Opened { skey, session })
     }
 
@@ -77,27 +83,12 @@ impl MemoryStore {
     }
 
     pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
-        let keys = self.keys.get(&(app, openid.clone()))?;
-        Some(keys.keys())
+        self.users.keys(app, openid)
     }
 
     pub(super) fn tidy(&self) {
         self.sessions.run_pending_tasks();
-        self.keys.run_pending_tasks();
-    }
-
-    fn keys_of(&self, identity: &Identity, key: SessionKey) -> Arc<KeyRing> {
-        let user = (identity.app.index, identity.openid.clone());
-        let entry = self
-            .keys
-            .entry(user)
-            .or_insert_with(|| Arc::new(KeyRing::new(key.clone())));
-        let is_known = !entry.is_fresh();
-        let keys = entry.into_value();
-        if is_known {
-            keys.renew(key);
-        }
-        keys
+        self.users.tidy(self.clock.now());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where sessions are: open, find, close. Knows nothing of requests.
 
 mod memory;
+mod users;
 
 use std::sync::Arc;
 

@@ -65,8 +65,21 @@ impl AccessLog {
         }
     }
 
-    /// Writes one line with the fields that `tell` gives it, unless the level leaves it out.
-    pub fn write(&self, message: &str, tell: impl FnOnce(&mut Fields<'_>)) {
+    /// The fields that `tell` gives, as lines of this log have them.
+    #[must_use]
+    pub fn render(&self, tell: impl FnOnce(&mut Fields<'_>)) -> Rendered {
+        let mut line = String::new();
+        if let Some(Outlet { format, .. }) = &self.outlet {
+            tell(&mut Fields {
+                line: &mut line,
+                format: *format,
+            });
+        }
+        Rendered(line)
+    }
+
+    /// Writes one line with a message and the fields that `tell` gives it, unless the level leaves it out.
+    pub fn write(&self, message: &Rendered, tell: impl FnOnce(&mut Fields<'_>)) {
         let Some(outlet) = &self.outlet else { return };
         if !tracing::enabled!(target: "wxgate::access", Level::INFO) {
             return;
@@ -78,12 +91,16 @@ impl AccessLog {
             format: outlet.format,
         };
         fields.begin(&mut self.second.borrow_mut());
-        fields.text("message", message);
+        fields.add(message);
         tell(&mut fields);
         fields.end();
         (outlet.write)(line.as_bytes());
     }
 }
+
+/// Fields that many lines have, written once.
+#[derive(Debug, Default)]
+pub struct Rendered(String);
 
 /// The fields of a line that is being written.
 pub struct Fields<'a> {
@@ -103,6 +120,12 @@ impl Fields<'_> {
         }
     }
 
+    /// What was rendered before.
+    pub fn add(&mut self, rendered: &Rendered) {
+        let Rendered(fields) = rendered;
+        self.line.push_str(fields);
+    }
+
     /// A text that is certainly one word of letters, digits and what separates neither words nor fields.
     pub fn word(&mut self, name: &str, value: &str) {
         self.name(name);
@@ -115,13 +138,6 @@ impl Fields<'_> {
         }
     }
 
-    /// A text, if there is one.
-    pub fn maybe(&mut self, name: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(name, value);
-        }
-    }
-
     /// A whole number.
     pub fn number(&mut self, name: &str, value: u64) {
         self.name(name);
@@ -131,16 +147,17 @@ impl Fields<'_> {
     /// Milliseconds, to the microsecond.
     pub fn millis(&mut self, name: &str, span: Duration) {
         self.name(name);
-        let micros = (span.as_nanos() + 500) / 1000;
-        let (whole, mut part) = (micros / 1000, micros % 1000);
+        let micros = (span.subsec_nanos() + 500) / 1000;
+        let whole = span.as_secs() * 1000 + u64::from(micros / 1000);
+        let mut part = micros % 1000;
         let mut digits = 3;
-        while digits > 1 && part % 10 == 0 {
+        while digits > 1 && part.is_multiple_of(10) {
             part /= 10;
             digits -= 1;
         }
         self.line.push_str(itoa::Buffer::new().format(whole));
         self.line.push('.');
-        write_padded(self.line, u64::try_from(part).unwrap_or_default(), digits);
+        write_padded(self.line, part.into(), digits);
     }
 
     /// That something is so.
@@ -274,6 +291,6 @@ mod tests {
             line: RefCell::default(),
             second: RefCell::default(),
         };
-        log.write("request", |_| panic!("nobody asked for it"));
+        log.write(&Rendered::default(), |_| panic!("nobody asked for it"));
     }
 }

@@ -10,7 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::error::SendError;
 use super::exchange::Exchange;
-use super::reply::{Framing, Reply};
+use super::reply::Reply;
+use crate::wire::framing::Framing;
 
 /// An answer's body. At its end the connection goes back to its pool; dropped before, the connection ends.
 #[derive(Debug)]

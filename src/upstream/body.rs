@@ -1,16 +1,15 @@
 //! A request's body on its way to a backend: bounded, streamed, without trailers. Knows nothing of what it says.
 
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use crate::wire::body::Inbound;
+use crate::wire::inflow::Inflow;
 
 /// A body as a sealed request carries it.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ pub(super) enum SealedBody {
 /// A body that streams, and how it is getting on.
 #[derive(Debug)]
 pub(super) struct Flow {
-    incoming: Incoming,
+    incoming: Inflow,
     left: u64,
     limit: u64,
     /// If it is the client's turn to send more: since when.
@@ -124,7 +123,7 @@ impl Flow {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Bytes, BodyCut>> {
         loop {
-            let Poll::Ready(piece) = poll_data(&mut self.incoming, cx) else {
+            let Poll::Ready(piece) = self.incoming.poll_data(cx) else {
                 return self.poll_stalled(patience, cx).map(Err);
             };
             self.awaited_since = None;
@@ -145,20 +144,5 @@ impl Flow {
         let due = *self.awaited_since.get_or_insert_with(Instant::now) + patience;
         ready!(self.alarm.poll(|| due, cx));
         Poll::Ready(BodyCut::Stalled(patience))
-    }
-}
-
-/// The next piece of data; trailers, which could pass for headers, are dropped.
-fn poll_data(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
-    loop {
-        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Poll::Ready(Some(Ok(data)));
-                }
-            }
-        }
     }
 }

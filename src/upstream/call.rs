@@ -171,7 +171,7 @@ fn seal(sealer: &Sealer, call: Call, changes: Changes<'_>) -> Sealed {
         body: Inbound::Whole(call.body),
         peer: &peer,
         request_id: &request_id,
-        identity: Some(&call.identity),
+        identity: Some(call.identity.facts()),
         event: Some(call.event),
         changes,
     })

@@ -10,6 +10,7 @@ use super::body::BodyCut;
 use crate::domain::refusal::RefusalCode;
 use crate::metrics::UpstreamOutcome;
 use crate::wire::body::too_large;
+use crate::wire::chunks::BadChunk;
 use crate::wire::refusal::Refusal;
 
 /// Why there is no connection to a server.
@@ -47,9 +48,9 @@ pub enum Broken {
     /// Where its body ends is told in two ways, or in none that is understood.
     #[error("the length of its body cannot be known")]
     Framing,
-    /// A chunk without a size, without its end, or with too much beside it.
-    #[error("a chunk of the body cannot be read")]
-    Chunk,
+    /// A chunk that is none.
+    #[error(transparent)]
+    Chunk(#[from] BadChunk),
 }
 
 /// Why a request got no answer, or not all of it.

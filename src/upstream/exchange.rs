@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use super::error::{Broken, SendError};
 use super::pool::Lease;
-use super::reply::{Framing, Reply};
+use super::reply::Reply;
 use super::request::Request;
 use crate::domain::managed_names::ManagedNames;
+use crate::wire::framing::Framing;
 
 /// What is read at once where little is expected, in bytes.
 const SIP: usize = 8 * 1024;
@@ -89,7 +90,9 @@ impl Exchange {
     ) -> Poll<Result<Option<Bytes>, SendError>> {
         self.send(cx)?;
         loop {
-            let data = framing.take(&mut self.lease.connection.buffer)?;
+            let data = framing
+                .take(&mut self.lease.connection.buffer)
+                .map_err(Broken::Chunk)?;
             if data.is_some() || framing.is_done() {
                 return Poll::Ready(Ok(data));
             }

@@ -5,7 +5,6 @@ mod answer;
 mod body;
 mod budget;
 mod call;
-mod chunks;
 mod connection;
 mod error;
 mod exchange;

@@ -8,9 +8,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_E
 use http::{HeaderValue, StatusCode};
 use httparse::{Header, ParserConfig, Response, Status};
 
-use super::chunks::{Chunks, take_up_to};
 use super::error::Broken;
 use crate::domain::managed_names::ManagedNames;
+use crate::wire::chunks::Chunks;
+use crate::wire::framing::{Framing, Life, is_named, read_length};
 
 /// The longest head, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -26,17 +27,6 @@ pub(super) struct Reply {
     pub(super) body: Framing,
     /// Whether the connection may carry another request afterwards.
     pub(super) keeps_alive: bool,
-}
-
-/// How far a body goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// So many bytes more.
-    Length(u64),
-    /// To the last chunk.
-    Chunks(Chunks),
-    /// To the end of the connection.
-    Close,
 }
 
 impl Reply {
@@ -84,37 +74,6 @@ impl Reply {
     }
 }
 
-impl Framing {
-    /// Takes the next data out of `buffer`; none if more must come first, or if all has come.
-    pub(super) fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, Broken> {
-        match self {
-            Self::Chunks(chunks) => chunks.take(buffer),
-            Self::Length(0) => Ok(None),
-            Self::Length(_) | Self::Close if buffer.is_empty() => Ok(None),
-            Self::Length(left) => {
-                let data = take_up_to(*left, buffer);
-                *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
-                Ok(Some(data))
-            }
-            Self::Close => Ok(Some(buffer.split().freeze())),
-        }
-    }
-
-    /// Whether nothing more comes.
-    pub(super) fn is_done(&self) -> bool {
-        matches!(self, Self::Length(0) | Self::Chunks(Chunks::End))
-    }
-
-    /// How many bytes are left, if that is known.
-    pub(super) fn left(&self) -> Option<u64> {
-        match self {
-            Self::Length(left) => Some(*left),
-            Self::Chunks(Chunks::End) => Some(0),
-            Self::Chunks(_) | Self::Close => None,
-        }
-    }
-}
-
 /// What the headers of one hop say.
 struct Frame {
     body: Framing,
@@ -153,7 +112,7 @@ impl Frame {
         Ok(Self {
             body,
             // Where two lengths are told, what follows the body may not be the next answer.
-            keeps_alive: life == Life::Long && !is_length_void,
+            keeps_alive: life.is_long() && !is_length_void,
             is_length_void,
         })
     }
@@ -171,33 +130,6 @@ impl Frame {
     }
 }
 
-/// How long a connection lives, as far as its server has told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Life {
-    /// Beyond this answer.
-    Long,
-    /// To the end of this answer, as nothing else was told.
-    Short,
-    /// To the end of this answer, whatever else is told.
-    Closing,
-}
-
-impl Life {
-    /// What a `Connection` header makes of it.
-    fn told(self, connection: &[u8]) -> Self {
-        let options = connection.split(|b| *b == b',').map(<[u8]>::trim_ascii);
-        options.fold(self, |life, option| {
-            if life == Self::Closing || option.eq_ignore_ascii_case(b"close") {
-                Self::Closing
-            } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                Self::Long
-            } else {
-                life
-            }
-        })
-    }
-}
-
 /// The headers that are for the client; their values share the bytes of the head.
 fn passing(
     head: &Bytes,
@@ -207,7 +139,8 @@ fn passing(
 ) -> Result<HeaderMap, Broken> {
     let connection = headers.iter().filter(|h| is_named(h.name, &CONNECTION));
     let sieve = hidden.sieve(connection.map(|header| header.value));
-    let mut map = HeaderMap::with_capacity(headers.len());
+    // With room for what the gateway adds.
+    let mut map = HeaderMap::with_capacity(headers.len() + 1);
     for Header { name, value } in headers {
         let is_void = frame.is_length_void && is_named(name, &CONTENT_LENGTH);
         if is_void || !sieve.passes(name.as_bytes()) {
@@ -234,17 +167,6 @@ fn end_of_head(buffer: &[u8]) -> Option<usize> {
 
 fn has_no_body(status: StatusCode) -> bool {
     status.is_informational() || matches!(status.as_u16(), 204 | 304)
-}
-
-fn read_length(value: &[u8]) -> Option<u64> {
-    let digits = value.trim_ascii();
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let digits = is_number.then(|| std::str::from_utf8(digits).ok())?;
-    digits?.parse().ok()
-}
-
-fn is_named(name: &str, known: &HeaderName) -> bool {
-    name.len() == known.as_str().len() && name.eq_ignore_ascii_case(known.as_str())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::body::SealedBody;
 use super::server::user_of;
 use crate::config::plan::{Balance, IdentityHeader, IdentityPlan, RouteChanges, UpstreamPlan};
 use crate::domain::header_edits::HeaderEdits;
-use crate::domain::identity::Identity;
+use crate::domain::identity::Facts;
 use crate::domain::managed_names::{ManagedNames, X_REQUEST_ID, X_WXGATE_EVENT};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
@@ -52,7 +52,7 @@ pub struct Outbound<'a> {
     /// Its id.
     pub request_id: &'a RequestId,
     /// The user, if there is one.
-    pub identity: Option<&'a Identity>,
+    pub identity: Option<Facts<'a>>,
     /// Why wxgate itself asks; none where a client does.
     pub event: Option<Event>,
     /// What is sent otherwise than it came.
@@ -230,10 +230,10 @@ impl Sealer {
         }
     }
 
-    fn write_identity(&self, identity: &Identity, text: &mut Vec<u8>) {
+    fn write_identity(&self, facts: Facts<'_>, text: &mut Vec<u8>) {
         for IdentityHeader { name, fact } in &self.identity.headers {
-            if let Some(value) = identity.tell(*fact) {
-                write_header(name, &value, text);
+            if let Some(value) = facts.tell(*fact) {
+                write_line(name, value, text);
             }
         }
     }
@@ -278,14 +278,19 @@ impl Sealed {
     }
 }
 
-fn user(identity: &Identity) -> u64 {
-    user_of(identity.openid.as_str())
+fn user(facts: Facts<'_>) -> u64 {
+    user_of(facts.openid.as_str())
 }
 
 fn write_header(name: &HeaderName, value: &HeaderValue, text: &mut Vec<u8>) {
+    write_line(name, value.as_bytes(), text);
+}
+
+/// Writes a header whose `value` is of a type that is always a valid one.
+fn write_line(name: &HeaderName, value: &[u8], text: &mut Vec<u8>) {
     text.extend_from_slice(name.as_str().as_bytes());
     text.extend_from_slice(b": ");
-    text.extend_from_slice(value.as_bytes());
+    text.extend_from_slice(value);
     text.extend_from_slice(b"\r\n");
 }
 
@@ -301,7 +306,7 @@ fn write_framing(headers: &HeaderMap, body: &SealedBody, text: &mut Vec<u8>) {
 
 /// What a backend is told about where a request came from, and which host it asked for.
 fn write_forwarded(asked: Option<&HeaderValue>, peer: &Peer, text: &mut Vec<u8>) {
-    let scheme = HeaderValue::from_static(peer.scheme().as_str());
+    let scheme = HeaderValue::from_static(peer.client_scheme().as_str());
     write_header(&X_FORWARDED_PROTO, &scheme, text);
     if let Some(way) = peer.way() {
         write_header(&X_FORWARDED_FOR, way, text);

@@ -1,12 +1,13 @@
 //! The body of a request, up to where the gateway itself must read it. Knows nothing of what it says.
 
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 
+use super::inflow::Inflow;
 use super::refusal::Refusal;
 use crate::domain::refusal::RefusalCode;
 
@@ -19,7 +20,7 @@ pub enum Inbound {
     /// What the connection brings, up to a limit.
     Streaming {
         /// The rest of it.
-        body: Incoming,
+        body: Inflow,
         /// How many bytes it may have.
         limit: u64,
     },
@@ -33,7 +34,7 @@ impl Inbound {
     /// # Errors
     ///
     /// `body_too_large`, if it announces more.
-    pub fn new(body: Incoming, limit: u64) -> Result<Self, Refusal> {
+    pub fn new(body: Inflow, limit: u64) -> Result<Self, Refusal> {
         if body.size_hint().lower() > limit {
             return Err(too_large(limit));
         }
@@ -55,21 +56,32 @@ impl Inbound {
     ///
     /// `body_too_large` over 64 KiB or its own limit; `bad_request` if it breaks off or is not there `within` a time.
     pub async fn read(self, within: Duration) -> Result<Bytes, Refusal> {
-        let (body, limit) = match self {
-            Self::Whole(bytes) => return Ok(bytes),
-            Self::Streaming { body, limit } => (body, limit.min(READ_LIMIT)),
-        };
-        if body.size_hint().lower() > limit {
-            return Err(too_large(limit));
+        match self {
+            Self::Whole(bytes) => Ok(bytes),
+            Self::Streaming { body, limit } => read(body, limit.min(READ_LIMIT), within).await,
         }
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let reading = Limited::new(body, most).collect();
-        match tokio::time::timeout(within, reading).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-            Ok(Err(error)) => Err(Refusal::bad_request(format!("the body broke off: {error}"))),
-            Err(_) => Err(Refusal::bad_request("the body did not arrive in time")),
-        }
+    }
+}
+
+/// Reads any body whole.
+///
+/// # Errors
+///
+/// `body_too_large` over `limit` bytes; `bad_request` if it breaks off or is not there `within` a time.
+pub async fn read<B>(body: B, limit: u64, within: Duration) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    if body.size_hint().lower() > limit {
+        return Err(too_large(limit));
+    }
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let reading = Limited::new(body, most).collect();
+    match tokio::time::timeout(within, reading).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(error)) => Err(Refusal::bad_request(format!("the body broke off: {error}"))),
+        Err(_) => Err(Refusal::bad_request("the body did not arrive in time")),
     }
 }
 

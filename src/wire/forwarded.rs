@@ -164,7 +164,7 @@ mod tests {
         [
             word(client),
             word(way),
-            peer.scheme().as_str().to_owned(),
+            peer.client_scheme().as_str().to_owned(),
             word(host),
         ]
     }

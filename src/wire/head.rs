@@ -1,8 +1,8 @@
 //! The head of a request, held to what HTTP allows and what all parsers read alike. Knows no routes.
 
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, Method};
 
 use super::refusal::Refusal;
 use crate::domain::host::Host;
@@ -19,7 +19,6 @@ const MAX_TARGET: usize = 8 * 1024;
 pub fn check(head: &Parts) -> Result<Host<'_>, Refusal> {
     check_method(&head.method)?;
     check_target(head)?;
-    check_framing(&head.headers)?;
     let host = only_host(&head.headers)?;
     match head.uri.authority() {
         Some(target) if !target.as_str().eq_ignore_ascii_case(host.authority()) => Err(
@@ -51,18 +50,6 @@ fn check_target(head: &Parts) -> Result<(), Refusal> {
         None | Some("http" | "https") => Ok(()),
         Some(_) => Err(Refusal::bad_request(
             "the target has a scheme other than http",
-        )),
-    }
-}
-
-fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(value), None) if is_chunked(value) => Ok(()),
-        _ => Err(Refusal::bad_request(
-            "Transfer-Encoding is something else than chunked, once",
         )),
     }
 }
@@ -150,25 +137,6 @@ mod tests {
         assert_eq!(refused("GET", "http://b.cn/x", &host), reason);
         assert_eq!(refused("GET", "http://a.cn/x", &host), reason);
         assert!(refused("GET", "ftp://a.cn:80/x", &host).contains("scheme"));
-    }
-
-    #[test]
-    fn only_chunked_is_a_transfer_encoding() {
-        let with = |values: &[&'static str]| {
-            let mut headers = vec![("host", "a.cn")];
-            headers.extend(values.iter().map(|value| ("transfer-encoding", *value)));
-            check(&head("POST", "/", &headers)).is_ok()
-        };
-        assert!(with(&[]) && with(&["chunked"]) && with(&["Chunked"]));
-        for values in [
-            &["identity, chunked"][..],
-            &["gzip"],
-            &["chunked, chunked"],
-            &["chunked", "chunked"],
-            &[""],
-        ] {
-            assert!(!with(values), "{values:?}");
-        }
     }
 
     #[test]

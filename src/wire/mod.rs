@@ -1,9 +1,12 @@
 //! HTTP words: where a token stands, what a proxy tells, what a refusal looks like. Knows no sessions and no routes.
 
 pub mod body;
+pub mod chunks;
 pub mod fields;
 pub mod forwarded;
+pub mod framing;
 pub mod head;
+pub mod inflow;
 pub mod members;
 pub mod refusal;
 pub mod request_id;

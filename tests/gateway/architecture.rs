@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 7] = [
     &["main"],
     &["demo", "service"],
     &["app"],
-    &["gateway", "explain"],
+    &["gateway", "explain", "renewal"],
     &["endpoints", "admin"],
     &["store", "wechat", "upstream", "listener", "telemetry"],
     &["config", "wire", "metrics"],

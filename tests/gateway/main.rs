@@ -46,6 +46,7 @@ mod refusals;
 mod replay;
 mod sessions;
 mod strictness;
+mod tls;
 mod together;
 mod tokens;
 mod upstream;

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `/bytes/N` | N bytes, whatever the method; a body is read and thrown away |
+//! | `/bytes/N`, below any path | N bytes, whatever the method; a body is read and thrown away |
 //! | `/auth` | 204 with `X-OpenId`, as a service that an `auth_request` asks |
 //! | `/sns/jscode2session` | what WeChat answers to a good code: every code is good |
 //! | anything else | 404 |
@@ -232,8 +232,8 @@ impl Answers {
     fn to(&mut self, target: &str) -> Rc<[u8]> {
         let path = target.split('?').next().unwrap_or_default();
         let size = path
-            .strip_prefix("/bytes/")
-            .and_then(|size| size.parse().ok());
+            .rsplit_once("/bytes/")
+            .and_then(|(_, size)| size.parse().ok());
         match (path, size) {
             (_, Some(size)) if size <= MOST_BYTES => {
                 let made = self.bytes.entry(size);

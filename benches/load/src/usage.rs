@@ -56,6 +56,21 @@ pub fn memory(pids: &[u32]) -> io::Result<u64> {
     Ok(sum)
 }
 
+/// What the process `pid` holds of memory now, and the most that it ever held, in KiB; shared pages count whole.
+///
+/// # Errors
+///
+/// It has ended.
+pub fn resident(pid: u32) -> io::Result<(u64, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        kib.unwrap_or_default()
+    };
+    Ok((kib("VmRSS:"), kib("VmHWM:")))
+}
+
 fn thread_time(pid: u32, task: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{task}/schedstat")).ok()?;
     text.split_whitespace().next()?.parse().ok()

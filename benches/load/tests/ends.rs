@@ -7,11 +7,16 @@ use std::thread;
 use std::time::Duration;
 
 use wxgate_load::backend;
-use wxgate_load::load::{self, Pace, Plan, Report, Requests};
+use wxgate_load::load::{self, Pace, Plan, Report, Requests, Target};
 
 #[test]
 fn every_answer_arrives_whole_in_a_closed_loop() {
-    let requests = Requests::new("/bytes/102400", 0, "X-Skey: {}", &["a".to_owned()]);
+    let requests = Requests::new(
+        &targets(&["/bytes/102400"]),
+        0,
+        "X-Skey: {}",
+        &["a".to_owned()],
+    );
     let report = run(requests, Pace::Closed);
     assert_eq!(report.failed(), 0, "{report:?}");
     assert!(report.answers >= 500, "{report:?}");
@@ -20,7 +25,7 @@ fn every_answer_arrives_whole_in_a_closed_loop() {
 
 #[test]
 fn every_post_is_read_whole_and_answered_in_an_open_loop() {
-    let requests = Requests::new("/bytes/1024", 64 << 10, "X-Skey: {}", &[]);
+    let requests = Requests::new(&targets(&["/bytes/1024"]), 64 << 10, "X-Skey: {}", &[]);
     let report = run(requests, Pace::Open(Duration::from_micros(200)));
     assert_eq!(report.failed(), 0, "{report:?}");
     assert!(report.answers >= 500, "{report:?}");
@@ -29,14 +34,65 @@ fn every_post_is_read_whole_and_answered_in_an_open_loop() {
 
 #[test]
 fn what_the_backend_does_not_have_counts_as_failed() {
-    let requests = Requests::new("/nothing", 0, "X-Skey: {}", &[]);
+    let requests = Requests::new(&targets(&["/nothing"]), 0, "X-Skey: {}", &[]);
     let report = run(requests, Pace::Closed);
     assert_eq!(report.failed(), report.answers, "{report:?}");
 }
 
+#[test]
+fn targets_are_asked_for_in_turn_below_any_path() {
+    let targets = targets(&["/a/bytes/10", "/b/c/bytes/1000"]);
+    let report = run(Requests::new(&targets, 0, "X-Skey: {}", &[]), Pace::Closed);
+    assert_eq!(report.failed(), 0, "{report:?}");
+    let pairs = report.answers / 2;
+    assert!(
+        (pairs * 1010..=pairs * 1010 + 1000).contains(&report.body_bytes),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn what_is_to_be_asked_once_is_asked_once() {
+    for pace in [Pace::Closed, Pace::Open(Duration::from_micros(200))] {
+        let requests = Requests::once(&Target::path("/bytes/7"), ["a=1", "a=2", "a=3"].into_iter());
+        let window = Duration::from_millis(200);
+        let report = load::run(
+            &Plan {
+                window,
+                ..plan(pace)
+            },
+            requests,
+            || Ok(()),
+        )
+        .unwrap();
+        assert_eq!((report.answers, report.failed()), (3, 0), "{report:?}");
+    }
+}
+
+#[test]
+fn connections_are_held_after_they_have_asked_once_or_twice() {
+    for ask_again in [false, true] {
+        let requests = Requests::new(&targets(&["/bytes/7"]), 0, "X-Skey: {}", &[]);
+        let mut is_held = false;
+        load::hold(&plan(Pace::Closed), requests, ask_again, || {
+            is_held = true;
+            Ok(())
+        })
+        .unwrap();
+        assert!(is_held);
+        let requests = Requests::new(&targets(&["/nothing"]), 0, "X-Skey: {}", &[]);
+        let error = load::hold(&plan(Pace::Closed), requests, ask_again, || Ok(()));
+        assert_eq!(error.unwrap_err().to_string(), "a request failed");
+    }
+}
+
 /// Asks for 500 answers on 8 connections.
 fn run(requests: Requests, pace: Pace) -> Report {
-    let plan = Plan {
+    load::run(&plan(pace), requests, || Ok(())).unwrap()
+}
+
+fn plan(pace: Pace) -> Plan {
+    Plan {
         target: start_backend(),
         tls: None,
         connections: 8,
@@ -44,8 +100,11 @@ fn run(requests: Requests, pace: Pace) -> Report {
         warm_up: Duration::ZERO,
         window: Duration::from_mins(1),
         most: 500,
-    };
-    load::run(&plan, requests, || Ok(())).unwrap()
+    }
+}
+
+fn targets(paths: &[&str]) -> Vec<Target> {
+    paths.iter().copied().map(Target::path).collect()
 }
 
 fn start_backend() -> SocketAddr {

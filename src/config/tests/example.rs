@@ -80,6 +80,8 @@ fn what_the_example_comments_out_is_the_default() {
         [
             "workers",
             "tls",
+            "hsts",
+            "redirect",
             "app ",
             "app_from",
             "dialect",

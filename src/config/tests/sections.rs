@@ -45,6 +45,14 @@ fn a_server_section_that_makes_no_sense_says_why() {
             "1:23: `0s` is no time at all; write one above zero, such as \"10s\"",
         ),
         (
+            "server.hsts = \"1d\"",
+            "1:15: `hsts` says that clients are to come under TLS; give `tls` as well",
+        ),
+        (
+            "server.redirect = [\"0.0.0.0:80\"]",
+            "1:19: `redirect` says that clients are to come under TLS; give `tls` as well",
+        ),
+        (
             "server.header_timeout = \"5 s\"",
             "1:25: `5 s` is no duration; write a whole number with `ms`, \
             `s`, `m`, `h` or `d`, such as \"90s\"",

@@ -26,7 +26,8 @@ fn check(directory: &Directory, cert: &str, key: &str) -> Result<(), String> {
         .map_err(|problems| problems.replace(&format!("{name}:"), ""))?
         .server
         .tls
-        .unwrap();
+        .unwrap()
+        .config;
     assert_eq!(config.alpn_protocols, [b"http/1.1"]);
     Ok(())
 }
@@ -83,4 +84,42 @@ fn a_pair_that_cannot_be_served_says_why() {
     let torn = "-----BEGIN CERTIFICATE-----\nAAAA\n";
     let said = check(&directory, torn, &key).unwrap_err();
     assert!(said.starts_with("2:16: `cert` is no PEM file: "), "{said}");
+}
+
+#[test]
+fn of_several_pairs_each_problem_has_its_place() {
+    let directory = Directory::new("pairs");
+    let ((cert, key), (other, _)) = (certificate(2026), certificate(2026));
+    for (name, text) in [("a.crt", &cert), ("a.key", &key), ("b.crt", &other)] {
+        directory.file(name, text);
+    }
+    let name = directory.path().join("gateway.toml").display().to_string();
+    let text = "[[server.tls]]\ncert = \"a.crt\"\nkey = \"a.key\"\n\
+        [[server.tls]]\ncert = \"b.crt\"\nkey = \"a.key\"\n[[server.tls]]\ncert = \"c.crt\"\nkey = 5";
+    let problems = read(&name, text, &surroundings()).unwrap_err().to_string();
+    assert_eq!(
+        problems.replace(&format!("{name}:"), ""),
+        "6:7: `a.key` does not fit the certificate: keys may not be consistent: KeyMismatch\n\
+         8:8: cannot read `c.crt`: No such file or directory (os error 2)\n\
+         9:7: `key` must be the path of a file, or { credential = \"NAME\" }"
+    );
+}
+
+#[test]
+fn certificate_and_key_may_be_credentials() {
+    let directory = Directory::new("credentials");
+    let (cert, key) = certificate(2026);
+    directory.file("tls-cert", cert);
+    directory.file("tls-key", key);
+    let text = "[server]\ntls = { cert = { credential = \"tls-cert\" }, key = { credential = \"tls-key\" } }";
+    let mut surroundings = surroundings();
+    let without = read("gateway.toml", text, &surroundings).unwrap_err();
+    let without = without.to_string();
+    assert!(without.contains("LoadCredential=tls-key:"), "{without}");
+    let place = directory.path().display().to_string();
+    surroundings
+        .variables
+        .insert("CREDENTIALS_DIRECTORY".to_owned(), place);
+    let plan = read("gateway.toml", text, &surroundings).unwrap();
+    assert!(plan.server.tls.is_some());
 }

@@ -1,12 +1,15 @@
 //! Connections that rest, and what becomes of what their clients say meanwhile. The clock stands still but for waiting.
 
+use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::*;
-use crate::domain::peer::Scheme;
+use crate::domain::peer::{Peer, Scheme};
+use crate::listener::http1::Dates;
+use crate::listener::{Asked, ConnectionLimits, Stop};
 
 const LIMITS: ConnectionLimits = ConnectionLimits {
     header_timeout: Duration::from_secs(10),
@@ -15,6 +18,7 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
     max_header_bytes: 8192,
 };
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a.cn\r\n\r\n";
+const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: a.cn\r\nContent-Length: 2\r\n\r\n";
 
 /// Answers everything, without reading it.
 struct Everything;
@@ -22,7 +26,7 @@ struct Everything;
 impl Handler for Everything {
     type Body = Full<Bytes>;
 
-    async fn handle(&self, _: Request<Incoming>, _: &Peer) -> Response<Full<Bytes>> {
+    async fn handle(&self, _: Asked, _: &Peer) -> Response<Full<Bytes>> {
         Response::new(Full::from("seen"))
     }
 
@@ -33,37 +37,39 @@ impl Handler for Everything {
 
 /// What stands around a connection.
 struct Room {
-    pulse: Rc<Pulse>,
-    peer: Rc<Peer>,
-    handler: Rc<Everything>,
+    peer: Peer,
     stop: Stop,
+    dates: Dates,
 }
 
 impl Room {
     fn new() -> Self {
         tokio::time::pause();
         Self {
-            pulse: Rc::new(Pulse::new(Instant::now())),
-            peer: Rc::new(Peer::new(None, Scheme::Http, &[])),
-            handler: Rc::new(Everything),
+            peer: Peer::new(None, Scheme::Http, &[]),
             stop: Stop::default(),
+            dates: Dates::default(),
         }
     }
 
-    fn wire(&self, ours: UnixStream) -> Wire<impl Fn(Unread) -> Bytes + Unpin + use<>> {
-        let refuse = |_| Bytes::from_static(b"refused");
-        Wire::new(Transport::Unix(ours), Rc::clone(&self.pulse), refuse)
+    fn place(&self) -> Place<'_, Everything> {
+        Place {
+            handler: &Everything,
+            peer: &self.peer,
+            limits: &LIMITS,
+            stop: &self.stop,
+            dates: &self.dates,
+        }
     }
 
-    async fn talk<R: Fn(Unread) -> Bytes + Unpin>(&self, wire: Wire<R>) -> (Wire<R>, End) {
-        let Self {
-            pulse,
-            peer,
-            handler,
-            stop,
-        } = self;
-        talk(wire, pulse, peer, handler, &LIMITS, stop).await
+    async fn talk(&self, wire: &Rc<RefCell<Wire>>) -> End {
+        http1::talk(wire, &self.place()).await
     }
+}
+
+fn wire(ours: UnixStream) -> Rc<RefCell<Wire>> {
+    let wire = Wire::new(Transport::Unix(ours), Instant::now());
+    Rc::new(RefCell::new(wire))
 }
 
 async fn answer(client: &mut UnixStream) -> String {
@@ -76,61 +82,106 @@ async fn answer(client: &mut UnixStream) -> String {
 async fn a_connection_rests_soon_after_its_answer_and_goes_on_with_the_next_request() {
     let room = Room::new();
     let (ours, mut client) = UnixStream::pair().unwrap();
+    let wire = wire(ours);
     client.write_all(GET).await.unwrap();
     let since = Instant::now();
-    let (wire, end) = room.talk(room.wire(ours)).await;
-    assert!(matches!(end, End::Rest));
+    assert_eq!(room.talk(&wire).await, End::Rest);
     assert!(since.elapsed() >= LIMITS.rest && since.elapsed() < LIMITS.header_timeout);
     assert!(answer(&mut client).await.ends_with("seen"));
 
-    let (cut, ()) = tokio::join!(rest(&wire, &room.pulse, &LIMITS, &room.stop), async {
+    let place = room.place();
+    let (cut, ()) = tokio::join!(rest(&wire, &place), async {
         client.write_all(GET).await.unwrap();
     });
     assert_eq!(cut, None);
-    let (_, end) = room.talk(wire).await;
-    assert!(matches!(end, End::Rest));
+    assert_eq!(room.talk(&wire).await, End::Rest);
     assert!(answer(&mut client).await.ends_with("seen"));
 }
 
 #[tokio::test]
-async fn what_came_of_the_next_request_before_the_rest_is_not_lost() {
+async fn a_connection_that_rests_keeps_no_room_for_what_may_come() {
     let room = Room::new();
     let (ours, mut client) = UnixStream::pair().unwrap();
+    let wire = wire(ours);
+    client.write_all(GET).await.unwrap();
+    assert_eq!(room.talk(&wire).await, End::Rest);
+    assert_eq!(wire.borrow().buffer.capacity(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_does_not_rest_in_the_middle_of_a_head() {
+    let room = Room::new();
+    let (ours, mut client) = UnixStream::pair().unwrap();
+    let wire = wire(ours);
     let (half, rest_of_it) = GET.split_at(9);
     client.write_all(&[GET, half].concat()).await.unwrap();
-    let (wire, end) = room.talk(room.wire(ours)).await;
-    assert!(matches!(end, End::Rest));
+    let (end, ()) = tokio::join!(room.talk(&wire), async {
+        assert!(answer(&mut client).await.ends_with("seen"));
+        tokio::time::sleep(2 * LIMITS.rest).await;
+        client.write_all(rest_of_it).await.unwrap();
+    });
+    assert_eq!(end, End::Rest);
     assert!(answer(&mut client).await.ends_with("seen"));
-    // It does not wait for the client: there is something to read already.
-    assert_eq!(rest(&wire, &room.pulse, &LIMITS, &room.stop).await, None);
-    client.write_all(rest_of_it).await.unwrap();
-    room.talk(wire).await;
-    assert!(answer(&mut client).await.ends_with("seen"));
+    client.write_all(half).await.unwrap();
+    let end = room.talk(&wire).await;
+    assert_eq!(end, End::Cut(Cut::SlowHead));
 }
 
 #[tokio::test]
-async fn after_a_request_with_a_body_a_connection_does_not_rest() {
+async fn a_body_that_nobody_asked_for_is_read_away_and_then_the_connection_rests() {
     let room = Room::new();
     let (ours, mut client) = UnixStream::pair().unwrap();
-    let post = b"POST / HTTP/1.1\r\nHost: a.cn\r\nContent-Length: 2\r\n\r\nab";
-    client.write_all(post).await.unwrap();
-    let (_, end) = room.talk(room.wire(ours)).await;
-    assert!(matches!(end, End::Over(Some(Cut::Idle))));
+    let wire = wire(ours);
+    let (end, ()) = tokio::join!(room.talk(&wire), async {
+        client.write_all(POST).await.unwrap();
+        client.write_all(b"a").await.unwrap();
+        assert!(answer(&mut client).await.ends_with("seen"));
+        client.write_all(&[b"b", GET].concat()).await.unwrap();
+        assert!(answer(&mut client).await.ends_with("seen"));
+    });
+    assert_eq!(end, End::Rest);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_body_is_not_waited_for_longer_than_for_a_head() {
+    let room = Room::new();
+    let (ours, mut client) = UnixStream::pair().unwrap();
+    client.write_all(POST).await.unwrap();
+    let since = Instant::now();
+    assert_eq!(room.talk(&wire(ours)).await, End::Cut(Cut::Idle));
+    assert_eq!(since.elapsed().as_secs(), LIMITS.header_timeout.as_secs());
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_asked_for_and_that_is_long_or_waits_for_leave_ends_the_connection() {
+    let room = Room::new();
+    for lines in [
+        "Content-Length: 65537\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Content-Length: 2\r\nExpect: 100-continue\r\n",
+    ] {
+        let (ours, mut client) = UnixStream::pair().unwrap();
+        let post = format!("POST / HTTP/1.1\r\nHost: a.cn\r\n{lines}\r\n");
+        client.write_all(post.as_bytes()).await.unwrap();
+        assert_eq!(room.talk(&wire(ours)).await, End::Over, "{lines}");
+        let answer = answer(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
 }
 
 #[tokio::test]
 async fn a_resting_connection_ends_when_it_is_idle_too_long_and_when_the_worker_stops() {
     let room = Room::new();
     let (ours, _client) = UnixStream::pair().unwrap();
-    let wire = room.wire(ours);
-    let resting = || rest(&wire, &room.pulse, &LIMITS, &room.stop);
+    let wire = wire(ours);
+    let place = room.place();
     let since = Instant::now();
-    assert_eq!(resting().await, Some(Cut::Idle));
+    assert_eq!(rest(&wire, &place).await, Some(Cut::Idle));
     assert_eq!(since.elapsed().as_secs(), LIMITS.header_timeout.as_secs());
-    room.pulse.asked(true);
-    room.pulse.answered();
-    room.pulse.flushed();
-    let (cut, ()) = tokio::join!(resting(), async { room.stop.set() });
+    wire.borrow_mut().pulse.asked();
+    wire.borrow_mut().pulse.answered(Instant::now());
+    let (cut, ()) = tokio::join!(rest(&wire, &place), async { room.stop.set() });
     assert_eq!(cut, Some(Cut::Idle));
-    assert_eq!(resting().await, Some(Cut::Idle));
+    assert_eq!(rest(&wire, &place).await, Some(Cut::Idle));
 }

@@ -6,7 +6,7 @@ use http::Request;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::identity::{Account, App, Fact, WechatId};
+use crate::domain::identity::{Account, App, Fact, Identity, WechatId};
 use crate::domain::peer::Scheme;
 
 const SKEY: &str = "dGhlLXNrZXktdGhhdC1vbmx5LXRoZS1jbGllbnQtaGFz";
@@ -71,7 +71,7 @@ fn seal(
         body: Inbound::Whole(Bytes::new()),
         peer: &Peer::new(Some([192, 0, 2, 1].into()), Scheme::Http, &trusted),
         request_id: &RequestId::generate(),
-        identity,
+        identity: identity.map(Identity::facts),
         event: None,
         changes: Changes::default(),
     };

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::{Parser, ValueEnum};
-use wxgate_load::compare::{self, Case, Choice, Cores, Place, Results, Subject};
+use wxgate_load::compare::{self, Case, Choice, Results};
+use wxgate_load::stage::{self, Cores, Output, Place, Subject};
 
 /// Measures wxgate and its peers, each between two measurements of nginx without any auth.
 #[derive(Debug, Parser)]
@@ -24,14 +25,13 @@ struct Arguments {
     /// How long each measurement is, in seconds
     #[arg(long)]
     seconds: Option<f64>,
-    /// One short round: less than three minutes, for a first impression; writes no files without --write
+    /// One short round: less than three minutes, for a first impression
     #[arg(long)]
     quick: bool,
-    /// The directory for compare.json, compare.svg and compare.md
-    #[arg(long)]
-    write: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
     /// Draw the chart and the tables of this directory again from its compare.json, and measure nothing
-    #[arg(long, conflicts_with = "write")]
+    #[arg(long)]
     redraw: Option<PathBuf>,
     /// The core of the proxy
     #[arg(long, default_value_t = 0)]
@@ -50,28 +50,24 @@ fn main() -> anyhow::Result<()> {
         let json = fs::read_to_string(directory.join("compare.json"))?;
         return write(&Results::read(&json)?, directory);
     }
-    ensure!(
-        arguments.wxgate.exists(),
-        "there is no {}",
-        arguments.wxgate.display()
-    );
-    let own = std::env::current_exe()?;
-    let tools = own
-        .parent()
-        .context("this program lies nowhere")?
-        .to_owned();
-    let cores = Cores {
-        proxy: arguments.proxy_core,
-        ends: arguments.ends_core,
-    };
     let choice = choice(&arguments)?;
-    let place = Place::open(cores, arguments.wxgate.clone(), tools)?;
+    let directory = arguments.output.directory(is_whole(&arguments, &choice))?;
+    let cores = Cores {
+        proxy: vec![arguments.proxy_core],
+        ends: vec![arguments.ends_core],
+    };
+    let place = Place::open(cores, arguments.wxgate.clone())?;
     let results = compare::run(&place, &choice)?;
     writeln!(io::stdout(), "{results}")?;
-    let to = arguments
-        .write
-        .or_else(|| (!arguments.quick).then(|| "docs/performance".into()));
-    to.map_or(Ok(()), |to| write(&results, &to))
+    write(&results, directory)
+}
+
+/// Whether nothing is left out.
+fn is_whole(arguments: &Arguments, choice: &Choice) -> bool {
+    let count = |chosen: &[Subject]| chosen.iter().filter(|it| **it != Subject::Nginx).count();
+    let has_all = count(&choice.subjects) == count(Subject::value_variants());
+    let has_cases = choice.cases.len() == Case::value_variants().len();
+    !arguments.quick && has_all && has_cases
 }
 
 fn choice(arguments: &Arguments) -> anyhow::Result<Choice> {
@@ -114,12 +110,11 @@ fn or_all<T: ValueEnum>(chosen: &[T]) -> Vec<T> {
 }
 
 fn write(results: &Results, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    fs::write(
-        to.join("compare.json"),
-        serde_json::to_string_pretty(results)? + "\n",
-    )?;
-    fs::write(to.join("compare.svg"), results.chart())?;
-    fs::write(to.join("compare.md"), results.to_string())?;
-    Ok(())
+    let json = serde_json::to_string_pretty(results)? + "\n";
+    let files = [
+        ("compare.json", json),
+        ("compare.svg", results.chart()),
+        ("compare.md", results.to_string()),
+    ];
+    stage::write(to, &files)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use wxgate_load::load::{self, Pace, Plan, Requests};
+use wxgate_load::load::{self, Pace, Plan, Requests, Target};
 
 /// A load generator for one thread: keep-alive connections, closed loop, or open loop with --rate.
 #[derive(Debug, Parser)]
@@ -19,6 +19,15 @@ struct Arguments {
     /// What to ask for
     #[arg(long, default_value = "/bytes/1024")]
     path: String,
+    /// A file with the host and the path of a target in each line, which requests take in turn
+    #[arg(long)]
+    targets: Option<PathBuf>,
+    /// A file with a form in each line, to be posted to --path once; no more than --most of them
+    #[arg(long)]
+    forms: Option<PathBuf>,
+    /// How many of the forms to leave out
+    #[arg(long, default_value_t = 0)]
+    skip: usize,
     /// How many bytes to POST; 0 for a GET
     #[arg(long, default_value_t = 0)]
     body_bytes: usize,
@@ -49,20 +58,17 @@ struct Arguments {
     /// Ask once on each connection, then print `open` and hold them until stdin ends
     #[arg(long)]
     hold: bool,
+    /// With --hold: ask on each connection once more before that
+    #[arg(long)]
+    ask_again: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let plan = plan(&arguments)?;
-    let tokens = tokens(arguments.tokens.as_deref())?;
-    let requests = Requests::new(
-        &arguments.path,
-        arguments.body_bytes,
-        &arguments.header,
-        &tokens,
-    );
+    let requests = requests(&arguments)?;
     if arguments.hold {
-        return Ok(load::hold(&plan, requests, || {
+        return Ok(load::hold(&plan, requests, arguments.ask_again, || {
             say("open")?;
             io::stdin().read_to_end(&mut Vec::new()).map(drop)
         })?);
@@ -90,12 +96,41 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     })
 }
 
-fn tokens(file: Option<&Path>) -> anyhow::Result<Vec<String>> {
-    let Some(file) = file else {
-        return Ok(Vec::new());
+fn requests(arguments: &Arguments) -> anyhow::Result<Requests> {
+    let usual = Target::path(&arguments.path);
+    if let Some(file) = &arguments.forms {
+        let forms = read(file)?;
+        let most = usize::try_from(arguments.most).unwrap_or(usize::MAX);
+        let forms = forms.lines().skip(arguments.skip).take(most);
+        return Ok(Requests::once(&usual, forms));
+    }
+    let tokens = arguments.tokens.as_deref().map(read).transpose()?;
+    let tokens: Vec<_> = tokens
+        .iter()
+        .flat_map(|text| text.lines())
+        .map(str::to_owned)
+        .collect();
+    let targets = match &arguments.targets {
+        Some(file) => read(file)?
+            .lines()
+            .map(target)
+            .collect::<anyhow::Result<_>>()?,
+        None => vec![usual],
     };
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    Ok(text.lines().map(str::to_owned).collect())
+    let (bytes, header) = (arguments.body_bytes, &arguments.header);
+    Ok(Requests::new(&targets, bytes, header, &tokens))
+}
+
+fn target(line: &str) -> anyhow::Result<Target> {
+    let (host, path) = line.split_once(' ').context("a target is HOST PATH")?;
+    Ok(Target {
+        host: host.to_owned(),
+        path: path.to_owned(),
+    })
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(file).with_context(|| file.display().to_string())
 }
 
 fn say(line: &str) -> io::Result<()> {

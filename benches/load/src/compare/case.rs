@@ -1,7 +1,12 @@
-//! What is asked of every subject, and at what pace. Knows nothing of the subjects.
+//! What is asked of every subject, and at what pace. Knows nothing of how they do it.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+use crate::stage::{Asking, Subject};
+
+/// How many connections there are.
+const CONNECTIONS: u32 = 64;
 
 /// A kind of request, or none at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -49,19 +54,34 @@ impl Case {
         }
     }
 
+    /// Whether there is anything to compare with `subject`.
+    pub(super) fn has(self, subject: Subject) -> bool {
+        match subject {
+            Subject::Nginx => false,
+            Subject::Wxgate => true,
+            Subject::NginxInMemory => matches!(self, Self::Get100k | Self::Post64k),
+            Subject::NginxAuthRequest
+            | Subject::NginxLua
+            | Subject::Haproxy
+            | Subject::CaddyForwardAuth => !self.is_tls(),
+        }
+    }
+
     pub(super) fn is_tls(self) -> bool {
         self == Self::TlsGet1k
     }
 
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::Get100k => "/bytes/102400",
-            Self::Get1k | Self::Post64k | Self::TlsGet1k | Self::Idle => "/bytes/1024",
+    /// What the generator is told.
+    pub(super) fn asking(self, mode: Mode) -> Asking<'static> {
+        Asking {
+            path: match self {
+                Self::Get100k => "/bytes/102400",
+                Self::Get1k | Self::Post64k | Self::TlsGet1k | Self::Idle => "/bytes/1024",
+            },
+            body_bytes: if self == Self::Post64k { 64 << 10 } else { 0 },
+            connections: CONNECTIONS,
+            rate: (mode == Mode::Fixed).then(|| self.rate()),
         }
-    }
-
-    pub(super) fn body_bytes(self) -> u32 {
-        if self == Self::Post64k { 64 << 10 } else { 0 }
     }
 
     /// Requests a second at a fixed rate: what the slowest subject can do, too.

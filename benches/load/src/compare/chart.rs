@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::case::{Case, Mode};
 use super::results::{Results, Row};
-use super::subject::Subject;
+use crate::stage::Subject;
 
 const WIDTH: f64 = 860.0;
 /// Where the scale begins and ends.

@@ -6,17 +6,10 @@
 
 mod case;
 mod chart;
-mod idle;
-mod measure;
-mod place;
-mod process;
 mod results;
 mod run;
-mod subject;
 mod table;
 
 pub use self::case::Case;
-pub use self::place::{Cores, Place};
 pub use self::results::Results;
 pub use self::run::{Choice, run};
-pub use self::subject::Subject;

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Mode};
-use super::measure::Measurement;
-use super::subject::Subject;
+use crate::stage::{Machine, Measurement, Spread, Subject};
 
 /// Everything that a comparison found.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,18 +18,6 @@ pub struct Results {
     pub(super) rows: Vec<Row>,
     /// The waiting connections.
     pub(super) idle: Vec<IdleRow>,
-}
-
-/// The machine of a comparison, and how busy others kept it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Machine {
-    pub(super) cpu: String,
-    pub(super) cores: usize,
-    pub(super) kernel: String,
-    /// What subjects say of their version.
-    pub(super) versions: Vec<String>,
-    /// The load average of a minute before the first measurement; after that it is the comparison's own.
-    pub(super) load_before: f64,
 }
 
 /// One subject in one case at one pace.
@@ -56,14 +43,6 @@ pub(super) struct Row {
 pub(super) struct IdleRow {
     pub(super) subject: Subject,
     pub(super) bytes: Spread,
-}
-
-/// The middle and the ends of some figures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
 }
 
 /// A measurement, and what the reference had just before and after.
@@ -130,43 +109,9 @@ impl Row {
     }
 }
 
-impl Spread {
-    /// Of figures without any, everything is zero.
-    pub(super) fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut figures: Vec<_> = figures.collect();
-        figures.sort_by(f64::total_cmp);
-        let at = |place: usize| figures.get(place).copied().unwrap_or_default();
-        let last = figures.len().saturating_sub(1);
-        Self {
-            median: f64::midpoint(at(last / 2), at(last.div_ceil(2))),
-            min: at(0),
-            max: at(last),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
-        let spread = Spread::of([4.0, 1.0, 2.0, 9.0].into_iter());
-        assert_eq!(
-            spread,
-            Spread {
-                median: 3.0,
-                min: 1.0,
-                max: 9.0
-            }
-        );
-        let alone = Spread {
-            median: 2.0,
-            min: 2.0,
-            max: 2.0,
-        };
-        assert_eq!(Spread::of([2.0].into_iter()), alone);
-    }
 
     #[test]
     fn what_says_nothing_is_left_out_unless_there_is_nothing_else() {

@@ -1,16 +1,17 @@
 //! The order of a comparison: rounds, and in each the reference before and after every subject. Knows nothing of how
 //! one is measured.
 
-use std::fs;
 use std::io::{self, Write};
-use std::process::Command;
 
 use super::case::{Case, Mode};
-use super::idle;
-use super::measure::{Measurement, Spans, measure};
-use super::place::{Place, Running};
-use super::results::{Compared, IdleRow, Machine, Results, Row, Spread};
-use super::subject::Subject;
+use super::results::{Compared, IdleRow, Results, Row};
+use crate::stage::{
+    Activity, Machine, Measurement, Place, Running, Setup, Spans, Spread, Subject, measure,
+    memory_of_connections,
+};
+
+/// How many connections wait.
+pub(super) const IDLE_CONNECTIONS: u32 = 5000;
 
 /// What is to be compared.
 #[derive(Debug, Clone)]
@@ -33,8 +34,11 @@ pub struct Choice {
 ///
 /// A subject does not start, or answers nothing.
 pub fn run(place: &Place, choice: &Choice) -> anyhow::Result<Results> {
+    let subjects = std::iter::once(&Subject::Nginx)
+        .chain(&choice.subjects)
+        .copied();
     let mut results = Results {
-        machine: Machine::this(&choice.subjects),
+        machine: Machine::this(subjects),
         rounds: choice.rounds,
         window_seconds: choice.window,
         rows: Vec::new(),
@@ -51,12 +55,15 @@ pub fn run(place: &Place, choice: &Choice) -> anyhow::Result<Results> {
 }
 
 fn compare(place: &Place, choice: &Choice, case: Case) -> anyhow::Result<Vec<Row>> {
-    let reference = place.start(Subject::Nginx, case.is_tls())?;
-    let takes_part = choice
-        .subjects
-        .iter()
-        .filter(|subject| subject.takes_part_in(case));
-    let subjects = takes_part.map(|&subject| place.start(subject, case.is_tls()));
+    let start = |subject: Subject| {
+        place.start(&Setup {
+            is_tls: case.is_tls(),
+            ..Setup::of(subject)
+        })
+    };
+    let reference = start(Subject::Nginx)?;
+    let subjects = choice.subjects.iter().copied();
+    let subjects = subjects.filter(|&subject| case.has(subject)).map(start);
     let subjects = subjects.collect::<anyhow::Result<Vec<_>>>()?;
     let mut rows = Vec::new();
     for mode in Mode::ALL {
@@ -65,7 +72,7 @@ fn compare(place: &Place, choice: &Choice, case: Case) -> anyhow::Result<Vec<Row
                 warm_up: choice.warm_up,
                 window: choice.window,
             };
-            let found = measure(place, running, case, mode, spans)?;
+            let found = measure(place, running, case.asking(mode), spans)?;
             say(case, mode, running.subject, found)?;
             Ok(found)
         };
@@ -105,7 +112,9 @@ fn compare_idle(place: &Place, choice: &Choice) -> anyhow::Result<Vec<IdleRow>> 
     let subjects = std::iter::once(&Subject::Nginx).chain(&choice.subjects);
     let subjects = subjects.filter(|&&subject| subject != Subject::NginxInMemory);
     let row = |&subject: &Subject| {
-        let bytes = (0..choice.rounds).map(|_| idle::measure(place, subject));
+        let setup = Setup::of(subject);
+        let measure = || memory_of_connections(place, &setup, IDLE_CONNECTIONS, Activity::Waiting);
+        let bytes = (0..choice.rounds).map(|_| measure());
         let bytes = bytes.collect::<anyhow::Result<Vec<_>>>()?;
         let bytes = Spread::of(bytes.into_iter());
         writeln!(
@@ -133,42 +142,4 @@ fn say(case: Case, mode: Mode, subject: Subject, found: Measurement) -> io::Resu
         found.ends_share * 100.0,
         if found.is_valid { "" } else { ", invalid" },
     )
-}
-
-impl Machine {
-    fn this(subjects: &[Subject]) -> Self {
-        let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
-        let cpuinfo = read("/proc/cpuinfo");
-        let cpu = cpuinfo
-            .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-        let load = read("/proc/loadavg");
-        let load = load.split(' ').next().and_then(|load| load.parse().ok());
-        let mut versions: Vec<_> = std::iter::once(&Subject::Nginx)
-            .chain(subjects)
-            .filter_map(|subject| version(*subject))
-            .collect();
-        versions.dedup();
-        Self {
-            cpu: cpu.unwrap_or("unknown").to_owned(),
-            cores: cpuinfo.matches("model name").count(),
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            versions,
-            load_before: load.unwrap_or_default(),
-        }
-    }
-}
-
-/// The first line that a peer says of its version, on whichever output.
-fn version(subject: Subject) -> Option<String> {
-    let (program, arguments) = subject.version_command()?;
-    let said = Command::new(program).args(arguments).output().ok()?;
-    let said = [said.stdout, said.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    let line = said.lines().next()?;
-    let line = line.split(" - ").next()?;
-    Some(match subject {
-        Subject::CaddyForwardAuth => format!("Caddy {line}"),
-        _ => line.to_owned(),
-    })
 }

@@ -3,13 +3,13 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::case::{Case, Mode};
-use super::idle;
-use super::results::{IdleRow, Results, Row, Spread};
-use super::subject::Subject;
+use super::results::{IdleRow, Results, Row};
+use super::run::IDLE_CONNECTIONS;
+use crate::stage::{Spread, Subject};
 
 impl Display for Results {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write_machine(f, self)?;
+        write_rounds(f, self)?;
         let mut above: Option<(Case, Mode)> = None;
         for row in &self.rows {
             let group = (row.case, row.mode);
@@ -36,25 +36,20 @@ impl Display for Results {
     }
 }
 
-fn write_machine(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
-    let machine = &results.machine;
-    writeln!(
-        f,
-        "{} with {} cores, Linux {}; {}. Rounds: {}, of {} s each. Load average before the first: {:.1}.",
-        machine.cpu,
-        machine.cores,
-        machine.kernel,
-        machine.versions.join("; "),
-        results.rounds,
-        results.window_seconds,
-        machine.load_before,
-    )
+fn write_rounds(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let Results {
+        machine,
+        rounds,
+        window_seconds,
+        ..
+    } = results;
+    writeln!(f, "{machine} Rounds: {rounds}, of {window_seconds} s each.")
 }
 
 fn write_row(f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
     let ratio = match row.subject {
         Subject::Nginx => "1".to_owned(),
-        _ => spread(row.ratio, 2),
+        _ => row.ratio.text(2),
     };
     let invalid = match row.invalid {
         0 => String::new(),
@@ -64,10 +59,10 @@ fn write_row(f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
         f,
         "| {}{invalid} | {ratio} | {} | {:.0} | {:.0} | {} | {:.0} % | {:.0} % |",
         row.subject.title(),
-        spread(row.cpu_us, 1),
+        row.cpu_us.text(1),
         row.rate.median,
         row.p50_us.median,
-        spread(row.p99_us, 0),
+        row.p99_us.text(0),
         row.proxy_share.median * 100.0,
         row.ends_share.median * 100.0,
     )
@@ -77,7 +72,7 @@ fn write_idle(f: &mut Formatter<'_>, rows: &[IdleRow]) -> fmt::Result {
     if rows.is_empty() {
         return Ok(());
     }
-    writeln!(f, "\n**{} idle connections**\n", idle::CONNECTIONS)?;
+    writeln!(f, "\n**{IDLE_CONNECTIONS} idle connections**\n")?;
     writeln!(f, "| | KiB a connection |")?;
     writeln!(f, "|---|---|")?;
     for row in rows {
@@ -87,12 +82,7 @@ fn write_idle(f: &mut Formatter<'_>, rows: &[IdleRow]) -> fmt::Result {
             min: min / 1024.0,
             max: max / 1024.0,
         };
-        writeln!(f, "| {} | {} |", row.subject.title(), spread(kib, 2))?;
+        writeln!(f, "| {} | {} |", row.subject.title(), kib.text(2))?;
     }
     Ok(())
-}
-
-/// The median, and in parentheses the least and the most.
-fn spread(Spread { median, min, max }: Spread, digits: usize) -> String {
-    format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
 }

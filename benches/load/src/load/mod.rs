@@ -2,7 +2,7 @@
 //!
 //! In a closed loop each connection asks again as soon as it is answered. In an open loop requests have their instants
 //! whatever the answers do, and how long one took counts from its instant, also where it had to wait for a free
-//! connection.
+//! connection. Connections take turns: the one that was free longest asks next.
 
 mod connection;
 mod report;
@@ -11,6 +11,6 @@ mod run;
 mod stream;
 
 pub use self::report::Report;
-pub use self::requests::Requests;
+pub use self::requests::{Requests, Target};
 pub use self::run::{Pace, Plan, hold, run};
 pub use self::stream::{SERVER_NAME, trust};

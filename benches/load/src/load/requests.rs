@@ -1,4 +1,5 @@
-//! The bytes of the requests, made before the first is sent: one head for each session, one body for all.
+//! The bytes of the requests, made before the first is sent: one head for each session and target, one body for all; or
+//! each request whole, to be sent once.
 
 /// What is asked, in turn.
 #[derive(Debug)]
@@ -6,42 +7,97 @@ pub struct Requests {
     heads: Vec<Vec<u8>>,
     body: Vec<u8>,
     next: usize,
+    /// Whether the first one follows the last.
+    is_endless: bool,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// What its `Host` says.
+    pub host: String,
+    /// Its path.
+    pub path: String,
+}
+
+impl Target {
+    /// A path of the usual host.
+    #[must_use]
+    pub fn path(path: &str) -> Self {
+        Self {
+            host: "shop.example.com".to_owned(),
+            path: path.to_owned(),
+        }
+    }
 }
 
 impl Requests {
-    /// GETs of `path`, or POSTs if there is a body, with `header` for each of `tokens`, whose place is `{}`.
+    /// GETs of `targets` in turn, or POSTs if there is a body, with `header` for each of `tokens` in turn, whose place
+    /// is `{}`.
     #[must_use]
-    pub fn new(path: &str, body_bytes: usize, header: &str, tokens: &[String]) -> Self {
-        let head = |session: &str| {
+    pub fn new(targets: &[Target], body_bytes: usize, header: &str, tokens: &[String]) -> Self {
+        let head = |target: &Target, session: &str| {
             let (method, length) = match body_bytes {
                 0 => ("GET", String::new()),
                 bytes => ("POST", format!("Content-Length: {bytes}\r\n")),
             };
+            let Target { host, path } = target;
             let head = format!(
-                "{method} {path} HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: load\r\nAccept: */*\r\n\
+                "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: load\r\nAccept: */*\r\n\
                  {session}{length}\r\n"
             );
             head.into_bytes()
         };
+        let count = targets.len().max(tokens.len());
         let sessions = tokens
             .iter()
             .map(|token| format!("{}\r\n", header.replace("{}", token)));
-        let mut heads: Vec<_> = sessions.map(|session| head(&session)).collect();
-        if heads.is_empty() {
-            heads.push(head(""));
+        let mut sessions: Vec<_> = sessions.collect();
+        if sessions.is_empty() {
+            sessions.push(String::new());
         }
+        let pairs = targets.iter().cycle().zip(sessions.iter().cycle());
         Self {
-            heads,
+            heads: pairs
+                .take(count)
+                .map(|(target, session)| head(target, session))
+                .collect(),
             body: vec![b'x'; body_bytes],
             next: 0,
+            is_endless: true,
         }
     }
 
-    /// The number of the next request, by which [`Requests::parts`] finds it.
-    pub(super) fn take(&mut self) -> usize {
-        let taken = self.next;
-        self.next = (taken + 1) % self.heads.len().max(1);
-        taken
+    /// POSTs of these forms to `target`, each once.
+    #[must_use]
+    pub fn once<'f>(target: &Target, forms: impl Iterator<Item = &'f str>) -> Self {
+        let Target { host, path } = target;
+        let whole = |form: &str| {
+            let length = form.len();
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: load\r\nAccept: */*\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+            );
+            request.into_bytes()
+        };
+        Self {
+            heads: forms.map(whole).collect(),
+            body: Vec::new(),
+            next: 0,
+            is_endless: false,
+        }
+    }
+
+    /// The number of the next request, by which [`Requests::parts`] finds it, if there is one left.
+    pub(super) fn take(&mut self) -> Option<usize> {
+        if self.next >= self.heads.len() {
+            if !self.is_endless || self.heads.is_empty() {
+                return None;
+            }
+            self.next = 0;
+        }
+        self.next += 1;
+        Some(self.next - 1)
     }
 
     /// Head and body of a request, less the first `written` bytes.

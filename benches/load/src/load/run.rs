@@ -17,6 +17,8 @@ use crate::usage;
 
 /// How long the loop sleeps at most, so that a window ends in time.
 const LONGEST_SLEEP: Duration = Duration::from_millis(20);
+/// How many connections ask at a time that are asked to do so once more.
+const AT_A_TIME: usize = 32;
 /// After so many errors a run is worth nothing and ends.
 const MOST_ERRORS: u64 = 10_000;
 
@@ -68,7 +70,8 @@ pub fn run(
     Ok(run.counts.report(begun.elapsed(), cpu_ns))
 }
 
-/// Opens the connections of `plan`, has each answer one request, and calls `held` while they are all idle.
+/// Opens the connections of `plan`, has each answer one request, once more in turn if it is to `ask_again`, and calls
+/// `held` while they are all idle.
 ///
 /// # Errors
 ///
@@ -76,6 +79,7 @@ pub fn run(
 pub fn hold(
     plan: &Plan,
     requests: Requests,
+    ask_again: bool,
     held: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
     let none_at_first = Plan {
@@ -89,13 +93,19 @@ pub fn hold(
             asked: Instant::now(),
         });
         run.ask(key, Instant::now());
-        while run.idle.is_empty() && run.counts.errors() == 0 {
-            run.work(Some(LONGEST_SLEEP))?;
+        run.wait_for_all_but(0)?;
+    }
+    if ask_again {
+        for _ in 0..plan.connections {
+            if let Some(key) = run.idle.pop_front() {
+                run.ask(key, Instant::now());
+            }
+            run.wait_for_all_but(AT_A_TIME)?;
         }
-        run.idle.clear();
-        if let Some(slot) = run.slots.get_mut(key) {
-            slot.connection.rest();
-        }
+        run.wait_for_all_but(0)?;
+    }
+    for slot in &mut run.slots {
+        slot.connection.rest();
     }
     if run.counts.failed() > 0 {
         return Err(io::Error::other("a request failed"));
@@ -110,8 +120,8 @@ struct Run<'p> {
     poller: Poller,
     ready: Vec<Ready>,
     slots: Vec<Slot>,
-    /// The connections without a request.
-    idle: Vec<usize>,
+    /// The connections without a request, the one that was free longest first.
+    idle: VecDeque<usize>,
     /// The instants of requests that wait for a connection.
     due: VecDeque<Instant>,
     /// The next instant of an open loop.
@@ -172,8 +182,10 @@ impl<'p> Run<'p> {
 
     /// Has every idle connection ask; says how long there is nothing else to do.
     fn ask_all(&mut self, now: Instant) -> Duration {
-        while let Some(key) = self.idle.pop() {
-            self.ask(key, now);
+        while let Some(key) = self.idle.pop_front() {
+            if !self.ask(key, now) {
+                break;
+            }
         }
         LONGEST_SLEEP
     }
@@ -184,27 +196,41 @@ impl<'p> Run<'p> {
             self.due.push_back(self.next);
             self.next += every;
         }
-        while let Some(key) = self.idle.pop() {
-            let Some(due) = self.due.pop_front() else {
-                self.idle.push(key);
+        while !self.idle.is_empty()
+            && let Some(due) = self.due.pop_front()
+        {
+            let key = self.idle.pop_front();
+            if !key.is_some_and(|key| self.ask(key, due)) {
                 break;
-            };
-            self.ask(key, due);
+            }
         }
         self.next
             .saturating_duration_since(Instant::now())
             .min(LONGEST_SLEEP)
     }
 
-    fn ask(&mut self, key: usize, due: Instant) {
+    /// Has a connection ask; false if there is nothing left to ask for.
+    fn ask(&mut self, key: usize, due: Instant) -> bool {
         let Some(slot) = self.slots.get_mut(key) else {
-            return;
+            return true;
+        };
+        let Some(number) = self.requests.take() else {
+            self.idle.push_front(key);
+            return false;
         };
         slot.asked = due;
-        let number = self.requests.take();
         if slot.connection.ask(number, &self.requests).is_err() {
             self.fail(key);
         }
+        true
+    }
+
+    /// Works until no more than so many requests are under way, or one has failed.
+    fn wait_for_all_but(&mut self, under_way: usize) -> io::Result<()> {
+        while self.slots.len() - self.idle.len() > under_way && self.counts.errors() == 0 {
+            self.work(Some(LONGEST_SLEEP))?;
+        }
+        Ok(())
     }
 
     /// Waits for the sockets and works off what they have.
@@ -241,7 +267,7 @@ impl<'p> Run<'p> {
         if answer.closes {
             self.reopen(key)?;
         }
-        self.idle.push(key);
+        self.idle.push_back(key);
         Ok(())
     }
 
@@ -259,7 +285,7 @@ impl<'p> Run<'p> {
         self.counts.error();
         if let (Ok(connection), Some(slot)) = (self.open(key), self.slots.get_mut(key)) {
             slot.connection = connection;
-            self.idle.push(key);
+            self.idle.push_back(key);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Processes on a core of their own, that end with the run. Knows nothing of what they serve.
+//! Processes on cores of their own, that end with the run. Knows nothing of what they serve.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -15,22 +15,22 @@ use crate::usage;
 
 /// How often, and how many times, a port is tried.
 const TRY_EVERY: Duration = Duration::from_millis(50);
-const TRIES: usize = 200;
+const TRIES: usize = 600;
 
 /// A running process; it is told to stop when this is dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
 }
 
 /// What a process says, line by line.
-pub(super) type Said = BufReader<ChildStdout>;
+pub(crate) type Said = BufReader<ChildStdout>;
 
 impl Process {
-    /// Starts `command` on `core`, with both outputs in the file `output`.
-    pub(super) fn start(core: usize, command: &Command, output: &Path) -> anyhow::Result<Self> {
+    /// Starts `command` on `cores`, with both outputs in the file `output`.
+    pub(crate) fn start(cores: &[usize], command: &Command, output: &Path) -> anyhow::Result<Self> {
         let output = File::create(output)?;
-        let mut pinned = pinned(core, command);
+        let mut pinned = pinned(cores, command);
         pinned
             .stdin(Stdio::null())
             .stderr(output.try_clone()?)
@@ -38,9 +38,12 @@ impl Process {
         Self::spawn(pinned)
     }
 
-    /// Starts `command` on `core`, to be listened to.
-    pub(super) fn start_talking(core: usize, command: &Command) -> anyhow::Result<(Self, Said)> {
-        let mut pinned = pinned(core, command);
+    /// Starts `command` on `cores`, to be listened to.
+    pub(crate) fn start_talking(
+        cores: &[usize],
+        command: &Command,
+    ) -> anyhow::Result<(Self, Said)> {
+        let mut pinned = pinned(cores, command);
         pinned.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Self::spawn(pinned)?;
         let out = process
@@ -59,17 +62,22 @@ impl Process {
     }
 
     /// The process and all that it started.
-    pub(super) fn family(&self) -> Vec<u32> {
+    pub(crate) fn family(&self) -> Vec<u32> {
         usage::family(self.child.id())
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Closing it is the sign to end for a process that waits for it.
-    pub(super) fn input(&mut self) -> Option<ChildStdin> {
+    pub(crate) fn input(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
     /// Waits until something listens at `port` of loopback.
-    pub(super) fn wait_for(&mut self, port: u16) -> anyhow::Result<()> {
+    pub(crate) fn wait_for(&mut self, port: u16) -> anyhow::Result<()> {
         for _ in 0..TRIES {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended at once: {status}");
@@ -95,7 +103,7 @@ impl Drop for Process {
 }
 
 /// The next line that a process says.
-pub(super) fn line(said: &mut Said) -> io::Result<String> {
+pub(crate) fn line(said: &mut Said) -> io::Result<String> {
     let mut line = String::new();
     if said.read_line(&mut line)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -104,14 +112,15 @@ pub(super) fn line(said: &mut Said) -> io::Result<String> {
 }
 
 /// A port of loopback that nothing listens at.
-pub(super) fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     Ok(listener.local_addr()?.port())
 }
 
-fn pinned(core: usize, command: &Command) -> Command {
+fn pinned(cores: &[usize], command: &Command) -> Command {
     let mut pinned = Command::new("taskset");
-    pinned.args(["--cpu-list", &core.to_string()]);
+    let cores: Vec<_> = cores.iter().map(usize::to_string).collect();
+    pinned.args(["--cpu-list", &cores.join(",")]);
     pinned.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {

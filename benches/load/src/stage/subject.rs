@@ -5,12 +5,11 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::case::Case;
-
 const NGINX: &str = include_str!("../../../peers/nginx.conf");
 const HAPROXY: &str = include_str!("../../../peers/haproxy.cfg");
 const CADDY: &str = include_str!("../../../peers/Caddyfile");
-const WXGATE: &str = include_str!("../../../wxgate.toml");
+/// The full product, as far as it does not depend on the run.
+pub(crate) const WXGATE: &str = include_str!("../../../wxgate.toml");
 
 /// What nginx needs for bodies of these cases to stay in memory.
 const IN_MEMORY: &str = "client_body_buffer_size 128k; proxy_buffers 32 8k;";
@@ -60,16 +59,17 @@ pub enum Subject {
 
 /// The addresses and files that a config names.
 #[derive(Debug)]
-pub(super) struct Names<'n> {
-    pub(super) work: &'n Path,
-    pub(super) port: u16,
-    pub(super) backend: &'n str,
-    pub(super) auth: &'n str,
-    pub(super) is_tls: bool,
+pub(crate) struct Names<'n> {
+    pub(crate) work: &'n Path,
+    pub(crate) port: u16,
+    pub(crate) backend: &'n str,
+    pub(crate) wechat: &'n str,
+    pub(crate) auth: &'n str,
+    pub(crate) is_tls: bool,
 }
 
 impl Subject {
-    pub(super) fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Nginx => "nginx, no auth",
             Self::Wxgate => "wxgate",
@@ -81,20 +81,8 @@ impl Subject {
         }
     }
 
-    /// Whether there is anything to compare.
-    pub(super) fn takes_part_in(self, case: Case) -> bool {
-        match self {
-            Self::Nginx => false,
-            Self::Wxgate => true,
-            Self::NginxInMemory => matches!(case, Case::Get100k | Case::Post64k),
-            Self::NginxAuthRequest | Self::NginxLua | Self::Haproxy | Self::CaddyForwardAuth => {
-                !case.is_tls()
-            }
-        }
-    }
-
     /// The program, its arguments and the name of its config within its directory.
-    pub(super) fn command(self, wxgate: &Path) -> (String, &'static [&'static str], &'static str) {
+    pub(crate) fn command(self, wxgate: &Path) -> (String, &'static [&'static str], &'static str) {
         let debian = |name: &str| format!("/usr/sbin/{name}");
         match self {
             Self::Wxgate => (wxgate.display().to_string(), &["--config"], "gateway.toml"),
@@ -117,7 +105,7 @@ impl Subject {
     }
 
     /// What a peer says its version to.
-    pub(super) fn version_command(self) -> Option<(&'static str, &'static [&'static str])> {
+    pub(crate) fn version_command(self) -> Option<(&'static str, &'static [&'static str])> {
         match self {
             Self::Nginx => Some(("/usr/sbin/nginx", &["-v"])),
             Self::Haproxy => Some(("/usr/sbin/haproxy", &["-v"])),
@@ -126,7 +114,8 @@ impl Subject {
         }
     }
 
-    pub(super) fn config(self, names: &Names<'_>) -> String {
+    /// Its config; `wxgate` is that of wxgate, with the addresses of [`WXGATE`].
+    pub(crate) fn config(self, names: &Names<'_>, wxgate: &str) -> String {
         let nginx = |modules, http, location| {
             let text = NGINX
                 .replace("{{modules}}", modules)
@@ -142,22 +131,27 @@ impl Subject {
             Self::NginxLua => nginx(LUA_MODULES, LUA_SESSIONS, LUA_FIND),
             Self::Haproxy => HAPROXY.to_owned(),
             Self::CaddyForwardAuth => CADDY.to_owned(),
-            Self::Wxgate => wxgate_config(names),
+            Self::Wxgate => wxgate_config(names, wxgate),
         };
         text.replace("{{work}}", &names.work.display().to_string())
             .replace("{{listen}}", &format!("127.0.0.1:{}", names.port))
             .replace("{{port}}", &names.port.to_string())
             .replace("{{backend}}", names.backend)
+            .replace("{{wechat}}", names.wechat)
             .replace("{{auth}}", names.auth)
     }
 }
 
-fn wxgate_config(names: &Names<'_>) -> String {
+fn wxgate_config(names: &Names<'_>, wxgate: &str) -> String {
     let work = names.work.display();
     let tls =
         format!("workers = 1\ntls = {{ cert = \"{work}/cert.pem\", key = \"{work}/key.pem\" }}");
-    let text = WXGATE
+    let text = wxgate
         .replace("127.0.0.1:1\"", "{{listen}}\"")
+        .replace(
+            "base_url = \"http://backend.invalid",
+            "base_url = \"http://{{wechat}}",
+        )
         .replace("backend.invalid", "{{backend}}");
     if names.is_tls {
         text.replace("workers = 1", &tls)
@@ -178,10 +172,11 @@ mod tests {
                     work: Path::new("/tmp/run"),
                     port: 8080,
                     backend: "127.0.0.1:9000",
+                    wechat: "127.0.0.1:9002",
                     auth: "127.0.0.1:9001",
                     is_tls,
                 };
-                let config = subject.config(&names);
+                let config = subject.config(&names, WXGATE);
                 assert!(config.contains("8080"), "{config}");
                 assert!(
                     !config.contains("{{") && !config.contains(".invalid"),

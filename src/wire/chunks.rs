@@ -4,16 +4,19 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderName;
 use httparse::Status;
 
-use super::error::Broken;
-
 /// The longest line with the size of a chunk, extensions and all, in bytes.
 const LONGEST_SIZE: usize = 4096;
 /// What trailers may have in all, in bytes; they are read away.
 const LONGEST_TRAILERS: usize = 32 * 1024;
 
+/// A chunk without a size, without its end, or with too much beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a chunk of the body cannot be read")]
+pub struct BadChunk;
+
 /// Where the reading of chunks stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chunks {
+pub enum Chunks {
     /// The size of the next chunk comes.
     Size,
     /// So much of a chunk comes.
@@ -28,7 +31,11 @@ pub(super) enum Chunks {
 
 impl Chunks {
     /// Takes the next data out of `buffer`; none if more must come first, or if all has come.
-    pub(super) fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, Broken> {
+    ///
+    /// # Errors
+    ///
+    /// What comes is no chunk.
+    pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, BadChunk> {
         loop {
             let next = match *self {
                 Self::Size => take_size(buffer)?,
@@ -56,48 +63,48 @@ impl Chunks {
 }
 
 /// What follows the line with a chunk's size, once that is there.
-fn take_size(buffer: &mut BytesMut) -> Result<Option<Chunks>, Broken> {
+fn take_size(buffer: &mut BytesMut) -> Result<Option<Chunks>, BadChunk> {
     // The library takes a line without a digit for a zero.
     if !buffer.first().is_none_or(u8::is_ascii_hexdigit) {
-        return Err(Broken::Chunk);
+        return Err(BadChunk);
     }
     let end = memchr::memchr(b'\n', buffer);
     if end.unwrap_or(buffer.len()) > LONGEST_SIZE {
-        return Err(Broken::Chunk);
+        return Err(BadChunk);
     }
     let Some(end) = end else { return Ok(None) };
     // It sees no more than the line, for it would let an extension go on into the next one.
     match httparse::parse_chunk_size(&buffer.split_to(end + 1)) {
         Ok(Status::Complete((_, 0))) => Ok(Some(Chunks::Trailers(0))),
         Ok(Status::Complete((_, size))) => Ok(Some(Chunks::Data(size))),
-        Ok(Status::Partial) | Err(_) => Err(Broken::Chunk),
+        Ok(Status::Partial) | Err(_) => Err(BadChunk),
     }
 }
 
 /// What follows the line break behind a chunk, once that is there.
-fn take_line_break(buffer: &mut BytesMut) -> Result<Option<Chunks>, Broken> {
+fn take_line_break(buffer: &mut BytesMut) -> Result<Option<Chunks>, BadChunk> {
     match buffer.get(..2) {
         Some(b"\r\n") => {
             buffer.advance(2);
             Ok(Some(Chunks::Size))
         }
-        Some(_) => Err(Broken::Chunk),
+        Some(_) => Err(BadChunk),
         None => Ok(None),
     }
 }
 
 /// What follows a trailer or the empty line behind the last one, once that is there; `seen` bytes of them came before.
-fn take_trailer(seen: usize, buffer: &mut BytesMut) -> Result<Option<Chunks>, Broken> {
+fn take_trailer(seen: usize, buffer: &mut BytesMut) -> Result<Option<Chunks>, BadChunk> {
     let end = memchr::memchr(b'\n', buffer);
     if seen + end.unwrap_or(buffer.len()) > LONGEST_TRAILERS {
-        return Err(Broken::Chunk);
+        return Err(BadChunk);
     }
     let Some(end) = end else { return Ok(None) };
     let line = buffer.split_to(end + 1);
     match line.strip_suffix(b"\r\n") {
         Some([]) => Ok(Some(Chunks::End)),
         Some(trailer) if names_a_header(trailer) => Ok(Some(Chunks::Trailers(seen + line.len()))),
-        _ => Err(Broken::Chunk),
+        _ => Err(BadChunk),
     }
 }
 
@@ -118,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// What a body says that comes in these pieces, and whether its end came.
-    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, bool), Broken> {
+    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, bool), BadChunk> {
         let (mut chunks, mut buffer, mut data) = (Chunks::Size, BytesMut::new(), Vec::new());
         for piece in pieces {
             buffer.extend_from_slice(piece);

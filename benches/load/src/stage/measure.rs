@@ -6,7 +6,6 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use super::case::{Case, Mode};
 use super::place::{Place, Running};
 use super::process::{Process, line};
 use crate::load::Report;
@@ -16,31 +15,41 @@ use crate::usage;
 const MOST_OF_ENDS: f64 = 0.9;
 /// At a fixed rate, so much of it must have been answered.
 const LEAST_OF_RATE: f64 = 0.98;
-/// How many connections there are.
-const CONNECTIONS: u32 = 64;
+
+/// What the generator is to ask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    /// The path, where the subject was not started with targets of its own.
+    pub(crate) path: &'a str,
+    /// How many bytes to POST; 0 for a GET.
+    pub(crate) body_bytes: u32,
+    pub(crate) connections: u32,
+    /// Requests a second; none for as many as are answered.
+    pub(crate) rate: Option<u32>,
+}
 
 /// How long a measurement takes, in seconds.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Spans {
-    pub(super) warm_up: f64,
-    pub(super) window: f64,
+pub(crate) struct Spans {
+    pub(crate) warm_up: f64,
+    pub(crate) window: f64,
 }
 
 /// What a measurement found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Measurement {
+pub(crate) struct Measurement {
     /// The proxy's CPU time for a request, in microseconds.
-    pub(super) cpu_us: f64,
+    pub(crate) cpu_us: f64,
     /// Answers a second.
-    pub(super) rate: f64,
-    pub(super) p50_us: f64,
-    pub(super) p99_us: f64,
+    pub(crate) rate: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
     /// How much of its core the proxy used.
-    pub(super) proxy_share: f64,
+    pub(crate) proxy_share: f64,
     /// How much of theirs the generator, the backend and the session service used.
-    pub(super) ends_share: f64,
+    pub(crate) ends_share: f64,
     /// Whether it says anything: nothing failed, the rate was kept, and the ends had time to spare.
-    pub(super) is_valid: bool,
+    pub(crate) is_valid: bool,
 }
 
 /// What processes had used at one moment.
@@ -51,11 +60,10 @@ struct Moment {
 }
 
 /// Measures `running` once.
-pub(super) fn measure(
+pub(crate) fn measure(
     place: &Place,
     running: &Running,
-    case: Case,
-    mode: Mode,
+    asking: Asking<'_>,
     spans: Spans,
 ) -> anyhow::Result<Measurement> {
     let (proxy, far_end) = (running.process.family(), place.far_end());
@@ -64,8 +72,8 @@ pub(super) fn measure(
         proxy: usage::cpu_time(&proxy),
         far_end: usage::cpu_time(&far_end),
     };
-    let command = generator(place, running, case, mode, spans);
-    let (generator, mut said) = Process::start_talking(place.cores.ends, &command)?;
+    let command = generator(place, running, asking, spans);
+    let (generator, mut said) = Process::start_talking(&place.cores.ends, &command)?;
     ensure!(
         line(&mut said)? == "open",
         "the generator says something else than `open`"
@@ -74,35 +82,34 @@ pub(super) fn measure(
     let report = line(&mut said);
     let after = moment();
     drop(generator);
-    let report =
-        report.with_context(|| format!("{}: {}", running.subject.title(), case.title()))?;
+    let report = report.with_context(|| format!("{}: {asking:?}", running.subject.title()))?;
     let report: Report = serde_json::from_str(&report)?;
-    Ok(found(&report, &before, &after, case, mode))
+    Ok(found(&report, &before, &after, asking.rate))
 }
 
-fn generator(place: &Place, running: &Running, case: Case, mode: Mode, spans: Spans) -> Command {
+fn generator(place: &Place, running: &Running, asking: Asking<'_>, spans: Spans) -> Command {
     let mut command = place.generator(running);
     let mut option = |name: &str, value: String| {
         command.arg(name).arg(value);
     };
-    option("--path", case.path().to_owned());
-    option("--body-bytes", case.body_bytes().to_string());
-    option("--connections", CONNECTIONS.to_string());
+    option("--path", asking.path.to_owned());
+    option("--body-bytes", asking.body_bytes.to_string());
+    option("--connections", asking.connections.to_string());
     option("--warm-up", spans.warm_up.to_string());
     option("--seconds", spans.window.to_string());
-    if mode == Mode::Fixed {
-        option("--rate", case.rate().to_string());
+    if let Some(rate) = asking.rate {
+        option("--rate", rate.to_string());
     }
     command
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no figure here is above 2^53")]
-fn found(report: &Report, before: &Moment, after: &Moment, case: Case, mode: Mode) -> Measurement {
+fn found(report: &Report, before: &Moment, after: &Moment, asked_rate: Option<u32>) -> Measurement {
     let wall = (after.at - before.at).as_nanos() as f64;
     let proxy = after.proxy.saturating_sub(before.proxy) as f64;
     let ends = after.far_end.saturating_sub(before.far_end) + report.cpu_ns;
     let rate = report.answers as f64 / report.seconds;
-    let kept = mode == Mode::Saturated || rate >= LEAST_OF_RATE * f64::from(case.rate());
+    let kept = asked_rate.is_none_or(|asked| rate >= LEAST_OF_RATE * f64::from(asked));
     let ends_share = ends as f64 / wall;
     Measurement {
         cpu_us: proxy / report.answers as f64 / 1000.0,
