@@ -111,11 +111,9 @@ impl Gateway {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
         let path = RequestPath::parse(uri.path())?;
-        if let Some(answer) = self.to_tls(&head, host, &path, peer) {
+        let to_tls = self.to_tls(&head, host, &path, peer);
+        if let Some(answer) = to_tls.or_else(|| self.preflight(&head, &path, host, visit)) {
             return Ok(answer.map(AnswerBody::own));
-        }
-        if let Some(answer) = self.preflight(&head, &path, host, visit) {
-            return Ok(answer);
         }
         let route = self.route(&path, host, &head.method, visit)?;
         let body = Inbound::new(body, route.max_body)?;

@@ -13,7 +13,8 @@ use super::source::{Place, Source};
 use super::units::size;
 use crate::domain::call_path::CallPath;
 use crate::domain::cors::Cors;
-use crate::domain::route::{HostPattern, PathPattern, RoutePattern, RouteTable};
+use crate::domain::host_pattern::HostPattern;
+use crate::domain::route::{PathPattern, RoutePattern, RouteTable};
 
 /// The routes in the order of the file, and the table that finds their places.
 pub(super) fn plan(

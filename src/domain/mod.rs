@@ -9,6 +9,7 @@ pub mod field_name;
 pub mod header_edits;
 pub mod header_text;
 pub mod host;
+pub mod host_pattern;
 pub mod identity;
 pub mod inline_text;
 pub mod login_code;

@@ -5,7 +5,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::Gateway;
-use super::outcome::AnswerBody;
 use super::visit::Visit;
 use crate::domain::cors::Cors;
 use crate::domain::host::Host;
@@ -29,7 +28,7 @@ impl Gateway {
         path: &RequestPath<'_>,
         host: Host<'_>,
         visit: &mut Visit,
-    ) -> Option<Response<AnswerBody>> {
+    ) -> Option<Response<Bytes>> {
         if !self.has_cors {
             return None;
         }
@@ -38,7 +37,7 @@ impl Gateway {
         let index = plan.route_table.find(path, host.name(), &wanted).ok()?;
         let cors = plan.routes.get(index)?.cors.as_ref()?;
         visit.route = Some(index);
-        let mut answer = Response::new(AnswerBody::own(Bytes::new()));
+        let mut answer = Response::new(Bytes::new());
         *answer.status_mut() = StatusCode::NO_CONTENT;
         let page = visit.page.take()?;
         *answer.headers_mut() = cors.answer(page.as_ref().as_ref());

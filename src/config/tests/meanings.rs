@@ -11,10 +11,10 @@ use crate::config::plan::{
     Action, Apps, Forward, Guard, IdentityPlan, ListenPlan, LogFormat, Plan,
 };
 use crate::domain::app_choice::AppChoice;
+use crate::domain::host_pattern::HostPattern;
 use crate::domain::identity::Fact;
 use crate::domain::peer::ProxyHeaders;
 use crate::domain::refusal::RefusalCode;
-use crate::domain::route::HostPattern;
 use crate::domain::token::TokenPlace;
 
 const SHOP: &str = "[apps.shop]\nappid = \"wx1\"\nsecret = { env = \"SHOP_SECRET\" }\n";
