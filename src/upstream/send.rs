@@ -192,41 +192,39 @@ impl Upstream {
         };
         let (now, is_reused) = (lease.taken_at(), lease.is_reused());
         let request = |sealed| Request::new(sealed, self.patience, now);
-        let tried = self.try_on(lease, request(sealed), hidden).await;
-        *failed = self.note(server, is_reused, &tried);
-        let again = match tried {
-            Ok(answer) => return Ok(answer),
-            Err(Missed::Unsent(request)) => *request,
-            Err(Missed::Lost(error @ SendError::Failed(_))) => request(spare.ok_or(error)?),
-            Err(Missed::Lost(error)) => return Err(error),
+        let missed = match self.try_on(lease, request(sealed), hidden).await {
+            Ok(answer) => {
+                server.answered();
+                return Ok(answer);
+            }
+            Err(missed) => missed,
+        };
+        *failed = self.blame(server, is_reused, &missed);
+        let again = match missed {
+            Missed::Unsent(request) => *request,
+            Missed::Lost(error @ SendError::Failed(_)) => request(spare.ok_or(error)?),
+            Missed::Lost(error) => return Err(error),
         };
         self.meter.count(UpstreamOutcome::Retried);
         let (server, lease) = self.lease(Want::New, user, None).await?;
         let again = again.again(lease.taken_at());
         let sent = self.try_on(lease, again, hidden).await;
-        *failed = self.note(server, false, &sent);
-        sent.map_err(|missed| match missed {
-            Missed::Unsent(_) => SendError::Unsent,
-            Missed::Lost(error) => error,
+        sent.inspect(|_| server.answered()).map_err(|missed| {
+            *failed = self.blame(server, false, &missed);
+            match missed {
+                Missed::Unsent(_) => SendError::Unsent,
+                Missed::Lost(error) => error,
+            }
         })
     }
 
     /// Passes over a server that left too many requests in a row without an answer, and gives its place if this is one of
     /// them. One that has closed an old connection did not.
-    fn note(
-        &self,
-        server: &Server,
-        is_reused: bool,
-        tried: &Result<Response<AnswerBody>, Missed>,
-    ) -> Option<usize> {
-        let is_its_fault = match tried {
-            Ok(_) => {
-                server.answered();
-                false
-            }
-            Err(Missed::Lost(SendError::Timeout(_))) => true,
-            Err(Missed::Lost(SendError::Failed(_))) => !is_reused,
-            Err(Missed::Unsent(_) | Missed::Lost(_)) => false,
+    fn blame(&self, server: &Server, is_reused: bool, missed: &Missed) -> Option<usize> {
+        let is_its_fault = match missed {
+            Missed::Lost(SendError::Timeout(_)) => true,
+            Missed::Lost(SendError::Failed(_)) => !is_reused,
+            Missed::Unsent(_) | Missed::Lost(_) => false,
         };
         if is_its_fault && server.failed(self.plan.max_fails) {
             server.rest(self.plan.fail_timeout);
