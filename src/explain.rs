@@ -216,11 +216,11 @@ fn forwarded(
     identity: Option<&Identity>,
 ) -> Result<String, Refusal> {
     let mut told = String::new();
-    let prefix = route.changes.prefix.as_ref();
-    if let Some(change) = prefix {
+    let mut changed = None;
+    if let Some(change) = &route.changes.prefix {
         line(&mut told, "prefix", &prefix_in_words(change));
+        changed = Some(plan.route_table.lead_on(path, change)?);
     }
-    let changed = plan.route_table.lead_on(path, prefix)?;
     let sessions = plan.sessions.clone();
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
     let upstream = plan.upstreams.get(upstream);

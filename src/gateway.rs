@@ -74,6 +74,8 @@ pub struct Gateway {
     ledger: Rc<Ledger>,
     /// Whether any route lets pages of other origins read.
     has_cors: bool,
+    /// Whether any route changes what is answered, for that or for another reason.
+    changes_answers: bool,
 }
 
 impl Gateway {
@@ -88,7 +90,9 @@ impl Gateway {
         let upstreams = Rc::new(upstreams);
         upstream::watch(&upstreams, &sealer);
         let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
-        let has_cors = plan.routes.iter().any(|route| route.cors.is_some());
+        let mut routes = plan.routes.iter();
+        let has_cors = routes.clone().any(|route| route.cors.is_some());
+        let has_edits = routes.any(|route| route.changes.response.is_some());
         let ledger = Rc::new(Ledger::new(&plan, metrics));
         Self {
             shared,
@@ -97,6 +101,7 @@ impl Gateway {
             caller,
             ledger,
             has_cors,
+            changes_answers: has_cors || has_edits,
         }
     }
 
@@ -147,8 +152,8 @@ impl Gateway {
         Ok(own.map(AnswerBody::own))
     }
 
-    /// The client of a request, where a trusted proxy tells it.
-    fn told(&self, head: &Parts, peer: &Peer) -> Option<Box<Peer>> {
+    /// A trusted proxy with the client behind it.
+    fn told(&self, head: &Parts, peer: &Peer) -> Peer {
         let server = &self.shared.plan.server;
         let (form, trusted) = (server.proxy_headers, &server.trusted_proxies);
         forwarded::read(&head.headers, peer, form, trusted)
@@ -249,7 +254,8 @@ impl Handler for Gateway {
 
     async fn handle(&self, asked: Asked, peer: &Peer) -> Response<OutcomeBody> {
         let Asked { head, body, at } = asked;
-        let told = self.told(&head, peer);
+        let told = peer.is_trusted();
+        let told = told.then(|| Box::new(self.told(&head, peer)));
         let peer = told.as_deref().unwrap_or(peer);
         let mut visit = Box::new(Visit::begin(&head, at, peer, &self.ledger));
         let rest = outcome::Rest::of(&head, &body);
@@ -263,7 +269,9 @@ impl Handler for Gateway {
                 answer
             }
         };
-        self.let_read(&visit, answer.headers_mut());
+        if self.changes_answers {
+            self.finish(&mut answer, &visit);
+        }
         answer
             .headers_mut()
             .insert(X_REQUEST_ID, visit.request_id.as_header().clone());

@@ -94,6 +94,6 @@ impl Managed {
             Side::Request => &self.from_clients,
             Side::Response { .. } => &self.from_backends,
         };
-        names.cover(name.as_str().as_bytes())
+        !names.sieve([]).passes(name.as_str().as_bytes())
     }
 }

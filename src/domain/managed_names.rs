@@ -111,9 +111,7 @@ impl ManagedNames {
         }
     }
 
-    /// Whether the other side could take `name` for one of them.
-    #[must_use]
-    pub fn cover(&self, name: &[u8]) -> bool {
+    fn cover(&self, name: &[u8]) -> bool {
         let alike = self.folded.get(name.len()).map(Vec::as_slice);
         let mut alike = alike.unwrap_or_default().iter();
         alike.any(|managed| is_folded(name, managed)) || (self.with_family && is_of_family(name))

@@ -180,8 +180,8 @@ impl RouteTable {
         }
     }
 
-    /// The path that is sent where `change` gives it another beginning; none where it stays. That it leads nowhere where
-    /// only the gateway itself calls is held of it, too.
+    /// The path that is sent instead, with the beginning that `change` gives it: it leads nowhere where only the gateway
+    /// itself calls either.
     ///
     /// # Errors
     ///
@@ -189,17 +189,14 @@ impl RouteTable {
     pub fn lead_on(
         &self,
         path: &RequestPath<'_>,
-        change: Option<&PrefixChange>,
-    ) -> Result<Option<RequestPath<'static>>, NoRoute> {
-        let Some(change) = change else {
-            return Ok(None);
-        };
+        change: &PrefixChange,
+    ) -> Result<RequestPath<'static>, NoRoute> {
         let changed = change.of(path).ok_or(NoRoute::NotFound)?;
         let bare = changed.without_parameters();
         if self.closes(changed.matched()) || bare.is_some_and(|bare| self.closes(&bare)) {
             return Err(NoRoute::Closed);
         }
-        Ok(Some(changed))
+        Ok(changed)
     }
 
     fn closes(&self, path: &[u8]) -> bool {

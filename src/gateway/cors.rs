@@ -1,10 +1,11 @@
-//! Pages of other origins: what a browser is told before their request, and what lets them read the answer to it.
+//! What a route adds to answers: above all for pages of other origins, before their request and after it.
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
 use super::Gateway;
+use super::outcome::AnswerBody;
 use super::visit::Visit;
 use crate::domain::cors::Cors;
 use crate::domain::host::Host;
@@ -44,14 +45,18 @@ impl Gateway {
         Some(answer)
     }
 
-    /// Lets the page behind a request read the answer, if the route says so.
-    pub(super) fn let_read(&self, visit: &Visit, headers: &mut HeaderMap) {
-        let Some(origin) = &visit.page else { return };
+    /// Changes the headers of an answer as the route says, and lets the page behind the request read it.
+    pub(super) fn finish(&self, answer: &mut Response<AnswerBody>, visit: &Visit) {
         let route = visit
             .route
             .and_then(|index| self.shared.plan.routes.get(index));
-        if let Some(cors) = route.and_then(|route| route.cors.as_ref()) {
-            cors.let_read(origin.as_ref().as_ref(), headers);
+        let Some(route) = route else { return };
+        let is_of_backend = matches!(answer.body(), AnswerBody::Upstream(_));
+        if let Some(edits) = route.changes.response.as_ref().filter(|_| is_of_backend) {
+            edits.apply(answer.headers_mut());
+        }
+        if let (Some(cors), Some(page)) = (&route.cors, &visit.page) {
+            cors.let_read(page.as_ref().as_ref(), answer.headers_mut());
         }
     }
 }

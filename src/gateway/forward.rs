@@ -11,9 +11,9 @@ use super::visit::Visit;
 use crate::config::plan::RoutePlan;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
-use crate::upstream::{Changes, Outbound, Sealed};
+use crate::domain::prefix::PrefixChange;
+use crate::upstream::{Changes, Outbound};
 use crate::wire::refusal::Refusal;
-use crate::wire::request_id::RequestId;
 
 /// What is asked for, under which rule, and by whom.
 #[derive(Clone, Copy)]
@@ -33,38 +33,37 @@ impl Gateway {
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
-        let sealed = self.seal(upstream, onward, head, admission, &visit.request_id)?;
+        let sealed = {
+            let Onward { route, path, peer } = onward;
+            let Admission { session, body } = admission;
+            let changed = match &route.changes.prefix {
+                Some(change) => Some(self.lead_on(path, change)?),
+                None => None,
+            };
+            self.sealer.seal(Outbound {
+                head,
+                path: changed.as_deref().unwrap_or(path),
+                body,
+                peer,
+                request_id: &visit.request_id,
+                identity: session.as_ref().map(|session| session.facts()),
+                event: None,
+                changes: Changes::of(self.upstreams.plan(upstream)).under(&route.changes),
+            })
+        };
         let since = Instant::now();
         let answer = self.upstreams.send(upstream, sealed).await;
         visit.upstream_took = Some(since.elapsed());
-        let mut answer = answer?.map(AnswerBody::upstream);
-        if let Some(edits) = &onward.route.changes.response {
-            edits.apply(answer.headers_mut());
-        }
-        Ok(answer)
+        Ok(answer?.map(AnswerBody::upstream))
     }
 
-    fn seal(
+    /// The path with another beginning; in a box, since few have one.
+    fn lead_on(
         &self,
-        upstream: usize,
-        onward: Onward<'_>,
-        head: Parts,
-        admission: Admission,
-        request_id: &RequestId,
-    ) -> Result<Sealed, Refusal> {
-        let Onward { route, path, peer } = onward;
-        let Admission { session, body } = admission;
-        let prefix = route.changes.prefix.as_ref();
-        let changed = self.shared.plan.route_table.lead_on(path, prefix)?;
-        Ok(self.sealer.seal(Outbound {
-            head,
-            path: changed.as_ref().unwrap_or(path),
-            body,
-            peer,
-            request_id,
-            identity: session.as_ref().map(|session| session.facts()),
-            event: None,
-            changes: Changes::of(self.upstreams.plan(upstream)).under(&route.changes),
-        }))
+        path: &RequestPath<'_>,
+        change: &PrefixChange,
+    ) -> Result<Box<RequestPath<'static>>, Refusal> {
+        let changed = self.shared.plan.route_table.lead_on(path, change)?;
+        Ok(Box::new(changed))
     }
 }

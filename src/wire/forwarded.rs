@@ -19,22 +19,17 @@ pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-p
 /// The host that the client asked for.
 pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// The peer with the client behind it, as it tells in `form`; none if it is not trusted, and its word counts for nothing.
+/// The peer with the client behind it, as it tells in `form`; alone if it is not trusted, and its word counts for nothing.
 #[must_use]
-pub fn read(
-    headers: &HeaderMap,
-    peer: &Peer,
-    form: ProxyHeaders,
-    trusted: &[IpNet],
-) -> Option<Box<Peer>> {
+pub fn read(headers: &HeaderMap, peer: &Peer, form: ProxyHeaders, trusted: &[IpNet]) -> Peer {
     if !peer.is_trusted() {
-        return None;
+        return peer.clone();
     }
     let told = match form {
         ProxyHeaders::XForwarded => x_forwarded(headers, trusted),
         ProxyHeaders::Forwarded => forwarded(headers, trusted),
     };
-    Some(Box::new(peer.telling(told)))
+    peer.telling(told)
 }
 
 fn x_forwarded(headers: &HeaderMap, trusted: &[IpNet]) -> Told {
@@ -156,7 +151,7 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        let peer = read(&headers, &peer, form, &trusted).unwrap();
+        let peer = read(&headers, &peer, form, &trusted);
         let word = |value: Option<&HeaderValue>| {
             value.map_or("-".to_owned(), |v| v.to_str().unwrap().to_owned())
         };
@@ -313,7 +308,8 @@ mod tests {
         let peer = Peer::new(Some([192, 0, 2, 1].into()), Scheme::Http, &[]);
         let headers =
             HeaderMap::from_iter([(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.7"))]);
-        assert!(read(&headers, &peer, XForwarded, &[]).is_none());
+        let alone = read(&headers, &peer, XForwarded, &[]);
+        assert_eq!(alone.client().unwrap(), "192.0.2.1");
     }
 
     proptest! {
