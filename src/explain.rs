@@ -12,13 +12,16 @@ use crate::config::plan::{
     Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
 };
 use crate::domain::app_choice::AppChoice;
+use crate::domain::cors::Cors;
+use crate::domain::header_edits::HeaderEdits;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
+use crate::domain::prefix::{PathPrefix, PrefixChange};
 use crate::domain::route::NoRoute;
 use crate::endpoints::{check_method, phone};
-use crate::upstream::{Outbound, Sealer};
+use crate::upstream::{Changes, Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
 use crate::wire::refusal::Refusal;
@@ -58,6 +61,9 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let host = head::check(&head)?;
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
+    if let Some(told) = told_before(plan, &path, host.name(), &head) {
+        return Ok(told);
+    }
     let route = route(plan, &path, host.name(), &head.method)?;
     match route.action {
         Action::Forward(_) => {}
@@ -76,10 +82,42 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         }
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
-        Action::Phone(to) => told.push_str(&told_on(plan, to, head, &path)?),
-        Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
+        Action::Phone(to) => told.push_str(&told_on(plan, to, route, head, &path)?),
+        Action::Forward(to) => told.push_str(&sent_on(plan, to, route, head, &path)?),
+    }
+    if let Some(cors) = &route.cors {
+        line(&mut told, "pages", &pages_in_words(cors));
     }
     Ok(told)
+}
+
+/// What a browser is told before a request of a page, if it asks.
+fn told_before(
+    plan: &Plan,
+    path: &RequestPath<'_>,
+    host: &str,
+    head: &http::request::Parts,
+) -> Option<String> {
+    let wanted = Cors::asked(&head.method, &head.headers)?;
+    let route = route(plan, path, host, &wanted).ok()?;
+    let answer = route.cors.as_ref()?.answer(Cors::origin(&head.headers));
+    let mut told = String::new();
+    line(&mut told, "route", &route.label);
+    line(
+        &mut told,
+        "action",
+        "answer to a browser that asks for a page",
+    );
+    for (name, value) in &answer {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        line(&mut told, "", &format!("{name}: {value}"));
+    }
+    Some(told)
+}
+
+fn pages_in_words(cors: &Cors) -> String {
+    let origins: Vec<_> = cors.origins.iter().map(ToString::to_string).collect();
+    format!("of {} may read the answer", origins.join(", "))
 }
 
 impl Question {
@@ -120,6 +158,7 @@ fn route<'a>(
 fn sent_on(
     plan: &Plan,
     to: &Forward,
+    route: &RoutePlan,
     mut head: http::request::Parts,
     path: &RequestPath<'_>,
 ) -> Result<String, Refusal> {
@@ -137,30 +176,33 @@ fn sent_on(
     }
     line(&mut told, "upstream", &upstream_in_words(plan, to.upstream));
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
-    told.push_str(&forwarded(plan, head, path, identity.as_ref()));
+    let onward = (route, to.upstream);
+    told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
     Ok(told)
 }
 
 /// What a route does with a phone code.
 fn told_on(
     plan: &Plan,
-    route: &PhoneRoute,
+    to: &PhoneRoute,
+    route: &RoutePlan,
     mut head: http::request::Parts,
     path: &RequestPath<'_>,
 ) -> Result<String, Refusal> {
     let mut told = String::new();
     line(&mut told, "action", "phone number for the code in the body");
     line(&mut told, "guard", guard_in_words(Guard::Required));
-    line(&mut told, "sessions", &apps_in_words(&route.apps, plan));
-    match &route.recipient {
+    line(&mut told, "sessions", &apps_in_words(&to.apps, plan));
+    match &to.recipient {
         Recipient::Client(_) => line(&mut told, "number", "goes to the client, in the response"),
         Recipient::Upstream { upstream, field } => {
             line(&mut told, "number", &format!("goes on in {field}"));
             let tokens = &plan.sessions.token;
             head.uri = Cleaner { field, tokens }.target(&head.uri)?;
             line(&mut told, "upstream", &upstream_in_words(plan, *upstream));
-            let identity = some_identity(plan, &route.apps);
-            told.push_str(&forwarded(plan, head, path, identity.as_ref()));
+            let identity = some_identity(plan, &to.apps);
+            let onward = (route, *upstream);
+            told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
         }
     }
     Ok(told)
@@ -168,29 +210,59 @@ fn told_on(
 
 fn forwarded(
     plan: &Plan,
+    (route, upstream): (&RoutePlan, usize),
     head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
-) -> String {
+) -> Result<String, Refusal> {
+    let mut told = String::new();
+    let mut changed = None;
+    if let Some(change) = &route.changes.prefix {
+        line(&mut told, "prefix", &prefix_in_words(change));
+        changed = Some(plan.route_table.lead_on(path, change)?);
+    }
     let sessions = plan.sessions.clone();
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
-    let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]);
-    let body = Inbound::Whole(Bytes::new());
-    let request_id = RequestId::generate();
-    let outbound = Outbound {
+    let upstream = plan.upstreams.get(upstream);
+    let request = sealer.seal(Outbound {
         head,
-        path,
-        body,
-        peer: &peer,
-        request_id: &request_id,
+        path: changed.as_ref().unwrap_or(path),
+        body: Inbound::Whole(Bytes::new()),
+        peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),
+        request_id: &RequestId::generate(),
         identity: identity.map(Identity::facts),
         event: None,
-    };
-    let shown = sealer.seal(outbound).shown();
-    format!(
-        "forwarded {}\n",
-        shown.trim_end().replace('\n', "\n          ")
-    )
+        changes: Changes::of(upstream).under(&route.changes),
+    });
+    let shown = request.shown();
+    let shown = shown.trim_end().replace('\n', "\n          ");
+    line(&mut told, "forwarded", &shown);
+    if let Some(edits) = &route.changes.response {
+        line(&mut told, "answer", &edits_in_words(edits));
+    }
+    Ok(told)
+}
+
+/// What becomes of the headers of an answer, line by line.
+fn edits_in_words(edits: &HeaderEdits) -> String {
+    let set = edits.put_in().iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        format!("with {name}: {value}")
+    });
+    let removed = edits.removed().iter();
+    let removed = removed.map(|name| format!("without {name}"));
+    let lines: Vec<_> = set.chain(removed).collect();
+    lines.join("\n          ")
+}
+
+fn prefix_in_words(change: &PrefixChange) -> String {
+    let sent = |prefix: &Option<PathPrefix>| prefix.as_ref().map(|p| p.sent().to_owned());
+    match (sent(&change.strip), sent(&change.add)) {
+        (Some(strip), Some(add)) => format!("{strip} becomes {add}"),
+        (Some(strip), None) => format!("{strip} is taken off"),
+        (None, Some(add)) => format!("{add} is put before"),
+        (None, None) => String::new(),
+    }
 }
 
 fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {

@@ -13,8 +13,14 @@ use super::source::{At, Place, Source};
 use super::surroundings::Surroundings;
 use super::tls;
 use super::units::{UnitError, duration, size};
+use crate::domain::peer::ProxyHeaders;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+const PROXY_HEADERS: [(&str, ProxyHeaders); 2] = [
+    ("x-forwarded", ProxyHeaders::XForwarded),
+    ("forwarded", ProxyHeaders::Forwarded),
+];
 
 pub(super) fn plan(
     raw: Option<RawServer>,
@@ -38,6 +44,9 @@ pub(super) fn plan(
         },
         workers: count(raw.workers, cores()),
         trusted_proxies: source.accept_all(raw.trusted_proxies, network),
+        proxy_headers: source
+            .choose(raw.proxy_headers, "form of proxy headers", &PROXY_HEADERS)
+            .unwrap_or(ProxyHeaders::XForwarded),
         max_connections: count(raw.max_connections, 20_000),
         header_timeout: timeout(raw.header_timeout, Duration::from_secs(10)),
         idle_timeout: timeout(raw.idle_timeout, Duration::from_secs(75)),

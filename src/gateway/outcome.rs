@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 
 use super::visit::Visit;
-use crate::upstream::{self, SendError, X_REQUEST_ID};
+use crate::domain::managed_names::X_REQUEST_ID;
+use crate::upstream::{self, SendError};
 use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::has_body;
@@ -43,6 +44,13 @@ impl AnswerBody {
             Self::Upstream(body) => body.take_lines(),
         }
     }
+}
+
+/// Brings the headers that pass from a backend among those that are seen.
+pub(super) fn unfold(answer: &mut Response<AnswerBody>) -> &mut HeaderMap {
+    let mut lines = answer.body_mut().take_lines();
+    lines.unfold_into(answer.headers_mut());
+    answer.headers_mut()
 }
 
 /// An answer's body that ends its visit: when the last byte is out, or when it is dropped before.

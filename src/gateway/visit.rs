@@ -8,11 +8,12 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::cors::Page;
 use crate::config::plan::Plan;
+use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
 use crate::telemetry::{AccessLog, Rendered};
-use crate::upstream::X_REQUEST_ID;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 
@@ -61,6 +62,8 @@ pub(super) struct Visit {
     pub(super) app: Option<usize>,
     /// The place of its upstream.
     pub(super) upstream: Option<usize>,
+    /// The page that makes it.
+    pub(super) page: Page,
     /// The status of its answer, once there is one.
     pub(super) status: Option<StatusCode>,
     pub(super) refusal: Option<Refusal>,
@@ -104,13 +107,14 @@ impl Visit {
             route: None,
             app: None,
             upstream: None,
+            page: None,
             status: None,
             refusal: None,
             bytes: 0,
             is_whole: false,
             upstream_took: None,
             asked,
-            client: peer.as_header().cloned(),
+            client: peer.client().cloned(),
             since,
             ledger: Rc::clone(ledger),
         }

@@ -12,8 +12,8 @@ use super::error::{Broken, SendError};
 use super::pool::Lease;
 use super::reply::Reply;
 use super::request::Request;
+use crate::domain::managed_names::ManagedNames;
 use crate::wire::framing::Framing;
-use crate::wire::headers::ManagedNames;
 
 /// What is read at once where little is expected, in bytes.
 const SIP: usize = 8 * 1024;
@@ -119,7 +119,7 @@ impl Exchange {
 
     /// Sends as much of the request as goes now.
     fn send(&mut self, cx: &mut Context<'_>) -> Result<(), SendError> {
-        if self.request.is_sent() {
+        if self.request.is_sent() && self.lease.connection.is_flushed() {
             return Ok(());
         }
         match self.request.poll_send(&mut self.lease.connection, cx) {
@@ -170,7 +170,7 @@ mod tests {
     use crate::domain::peer::{Peer, Scheme};
     use crate::upstream::connection::tests::{connected, meter};
     use crate::upstream::pool::Pool;
-    use crate::upstream::seal::{Outbound, Sealed, Sealer};
+    use crate::upstream::seal::{Changes, Outbound, Sealed, Sealer};
     use crate::wire::body::Inbound;
     use crate::wire::request_id::RequestId;
 
@@ -184,6 +184,7 @@ mod tests {
             request_id: &RequestId::generate(),
             identity: None,
             event: None,
+            changes: Changes::default(),
         })
     }
 

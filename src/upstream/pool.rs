@@ -73,7 +73,7 @@ impl Pool {
     /// Takes the connection that waited least, if one is still good at `now`.
     pub(super) fn take(self: &Rc<Self>, now: Instant) -> Option<Lease> {
         loop {
-            let waiting = self.waiting.borrow_mut().pop()?;
+            let mut waiting = self.waiting.borrow_mut().pop()?;
             if waiting.is_good(now) {
                 return Some(Lease::new(waiting.connection, self, true, now));
             }
@@ -107,7 +107,7 @@ async fn sweep(pool: Weak<Pool>) {
         let Some(pool) = pool.upgrade() else { return };
         let now = Instant::now();
         let mut waiting = pool.waiting.borrow_mut();
-        waiting.retain(|one| one.is_good(now));
+        waiting.retain_mut(|one| one.is_good(now));
         if waiting.is_empty() {
             pool.is_swept.set(false);
             return;
@@ -116,7 +116,7 @@ async fn sweep(pool: Weak<Pool>) {
 }
 
 impl Waiting {
-    fn is_good(&self, now: Instant) -> bool {
+    fn is_good(&mut self, now: Instant) -> bool {
         now - self.since < PATIENCE && self.connection.is_quiet()
     }
 }

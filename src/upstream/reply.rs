@@ -9,10 +9,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use httparse::{Header, ParserConfig, Response, Status};
 
 use super::error::Broken;
+use crate::domain::managed_names::ManagedNames;
 use crate::wire::chunks::Chunks;
 use crate::wire::framing::{Framing, Life, is_named, read_length};
 use crate::wire::header_lines::HeaderLines;
-use crate::wire::headers::ManagedNames;
 
 /// The longest head, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;

@@ -1,5 +1,6 @@
 //! What configs mean, and what is said of those that mean nothing.
 
+mod changes;
 mod dialects;
 mod example;
 mod meanings;
@@ -9,6 +10,7 @@ mod routes;
 mod secrets;
 mod sections;
 mod tls;
+mod upstreams;
 
 use std::collections::HashMap;
 use std::fs;

@@ -6,6 +6,7 @@ mod gate;
 mod log;
 mod process;
 mod scratch;
+mod secured;
 mod service;
 mod world;
 
@@ -15,6 +16,7 @@ pub use gate::Gate;
 pub use log::Log;
 pub use process::{Ended, Process, wxgate};
 pub use scratch::Scratch;
+pub use secured::{Farewell, Met, Secured};
 pub use service::{SHIPPED, Service, Setup, between_stand_ins};
 pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 
