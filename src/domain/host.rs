@@ -36,10 +36,13 @@ impl<'a> Host<'a> {
     /// Reads a name or address, with or without a port.
     #[must_use]
     pub fn parse(authority: &'a str) -> Option<Self> {
-        let (name, port) = match authority.rfind(']') {
-            Some(end) => authority.split_at_checked(end + 1)?,
-            None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
+        let bytes = authority.as_bytes();
+        let end = if bytes.starts_with(b"[") {
+            memchr::memchr(b']', bytes)? + 1
+        } else {
+            memchr::memchr(b':', bytes).unwrap_or(bytes.len())
         };
+        let (name, port) = authority.split_at_checked(end)?;
         let is_port_clean = match port.strip_prefix(':') {
             // `parse` alone would take a sign.
             Some(digits) => {

@@ -15,6 +15,8 @@ use super::pool::Meter;
 use super::stream::Stream;
 use crate::config::plan::{BackendTls, ServerAddress};
 
+/// What is read at once where little is expected, in bytes.
+pub(super) const SIP: usize = 8 * 1024;
 /// When the kernel asks a silent server whether it is still there, and how often until it gives it up.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: u32 = 4;
@@ -23,8 +25,10 @@ const KEEPALIVE_PROBES: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Stream,
-    /// What was read and nobody has taken yet; without memory of its own while the connection waits.
+    /// What was read and nobody has taken yet.
     pub(super) buffer: BytesMut,
+    /// How much room it was given at most, in bytes.
+    room: usize,
     /// For whoever waits for the server.
     pub(super) alarm: Alarm,
     _open: Open,
@@ -52,6 +56,7 @@ impl Connection {
         Ok(Self {
             stream,
             buffer: BytesMut::new(),
+            room: 0,
             alarm: Alarm::default(),
             _open: Open::new(meter),
         })
@@ -64,7 +69,21 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.buffer.reserve(most);
+        self.room = self.room.max(most);
         self.stream.poll_fill(&mut self.buffer, cx)
+    }
+
+    /// Waits for another request. One that comes soon finds its memory here, unless that would be much.
+    pub(super) fn rest(&mut self) {
+        if self.room > SIP {
+            self.let_go();
+        }
+    }
+
+    /// Gives back the memory for what is read.
+    pub(super) fn let_go(&mut self) {
+        self.buffer = BytesMut::new();
+        self.room = 0;
     }
 
     /// Writes some of `pieces`.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 
+use super::connection::SIP;
 use super::error::{Broken, SendError};
 use super::pool::Lease;
 use super::reply::Reply;
@@ -15,8 +16,6 @@ use super::request::Request;
 use crate::domain::managed_names::ManagedNames;
 use crate::wire::framing::Framing;
 
-/// What is read at once where little is expected, in bytes.
-const SIP: usize = 8 * 1024;
 /// What is read at once of a long body, in bytes.
 const GULP: usize = 128 * 1024;
 /// How many answers before the final one are passed over.

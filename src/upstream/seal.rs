@@ -298,8 +298,8 @@ fn write_framing(headers: &HeaderMap, body: &SealedBody, text: &mut Vec<u8>) {
 
 /// What a backend is told about where a request came from, and which host it asked for.
 fn write_forwarded(asked: Option<&HeaderValue>, peer: &Peer, text: &mut Vec<u8>) {
-    let scheme = HeaderValue::from_static(peer.client_scheme().as_str());
-    write_header(&X_FORWARDED_PROTO, &scheme, text);
+    let scheme = peer.client_scheme().as_str();
+    write_line(text, X_FORWARDED_PROTO.as_str(), scheme.as_bytes());
     if let Some(way) = peer.way() {
         write_header(&X_FORWARDED_FOR, way, text);
     }
