@@ -274,13 +274,12 @@ impl Handler for Gateway {
         if self.changes_answers {
             self.finish(&mut answer, &visit);
         }
-        answer
-            .headers_mut()
-            .insert(X_REQUEST_ID, visit.request_id.as_header().clone());
         self.tell_of_tls(answer.headers_mut(), peer);
         visit.status = Some(answer.status());
+        let mut passing = answer.body_mut().take_lines();
+        passing.push(X_REQUEST_ID.as_str(), visit.request_id.as_bytes());
         Answer {
-            passing: answer.body_mut().take_lines(),
+            passing,
             response: answer.map(|body| OutcomeBody::new(body, visit)),
         }
     }

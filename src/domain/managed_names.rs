@@ -155,12 +155,25 @@ pub fn fold(name: &str) -> Vec<u8> {
 }
 
 fn fold_byte(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() {
-        byte.to_ascii_lowercase()
-    } else {
-        b'_'
-    }
+    FOLDED.get(usize::from(byte)).copied().unwrap_or(b'_')
 }
+
+/// What each byte is folded to, so that to fold one is one look.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done while compiling: a slip would be an error then"
+)]
+const FOLDED: [u8; 256] = {
+    let mut folded = [b'_'; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            folded[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    folded
+};
 
 fn is_folded(name: &[u8], folded: &[u8]) -> bool {
     name.len() == folded.len() && name.iter().zip(folded).all(|(a, b)| fold_byte(*a) == *b)

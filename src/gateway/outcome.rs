@@ -131,11 +131,14 @@ pub(super) struct Rest {
 
 impl Rest {
     pub(super) fn of(head: &Parts, body: &Inflow) -> Self {
+        if body.is_end_stream() {
+            return Self { is_long: false };
+        }
         let is_awaited = head.headers.contains_key(EXPECT);
         let hint = body.size_hint();
         let is_short = hint.upper().is_some_and(|most| most <= SHORT);
         Self {
-            is_long: !body.is_end_stream() && (is_awaited || !is_short),
+            is_long: is_awaited || !is_short,
         }
     }
 
@@ -156,8 +159,6 @@ pub(super) fn written(answer: Response<Bytes>, request_id: &RequestId) -> Bytes 
     }
     head.headers
         .insert(CONNECTION, HeaderValue::from_static("close"));
-    head.headers
-        .insert(X_REQUEST_ID, request_id.as_header().clone());
     let mut out = BytesMut::new();
     let reason = head.status.canonical_reason().unwrap_or_default();
     out.put_slice(format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).as_bytes());
@@ -167,7 +168,7 @@ pub(super) fn written(answer: Response<Bytes>, request_id: &RequestId) -> Bytes 
         out.put_slice(value.as_bytes());
         out.put_slice(b"\r\n");
     }
-    out.put_slice(b"\r\n");
+    out.put_slice(format!("{X_REQUEST_ID}: {request_id}\r\n\r\n").as_bytes());
     out.put_slice(&body);
     out.freeze()
 }

@@ -82,7 +82,8 @@ pub(super) struct Visit {
 impl Visit {
     /// Begins with a request's head, which came at a time. The id of a trusted proxy is taken over.
     pub(super) fn begin(head: &Parts, at: Instant, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
-        let told = head.headers.get(X_REQUEST_ID).filter(|_| peer.is_trusted());
+        let told = || head.headers.get(X_REQUEST_ID);
+        let told = peer.is_trusted().then(told).flatten();
         let request_id = told
             .and_then(RequestId::parse)
             .unwrap_or_else(RequestId::generate);
@@ -136,7 +137,11 @@ impl Visit {
         let app = self.app.and_then(|index| ledger.apps.get(index));
         let upstream = self.upstream.and_then(|index| ledger.upstreams.get(index));
         ledger.log.write(&ledger.message, |line| {
-            line.text("request_id", self.request_id.as_str());
+            if self.request_id.is_own() {
+                line.word("request_id", self.request_id.as_str());
+            } else {
+                line.text("request_id", self.request_id.as_str());
+            }
             if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
                 line.word("client", client);
             }

@@ -54,12 +54,14 @@ impl Outlet {
 }
 
 impl AccessLog {
-    /// The access log of this thread's log; without one it writes nothing.
+    /// The access log of this thread's log; without one, or where the level leaves it out, it writes nothing.
     #[must_use]
     pub fn here() -> Self {
         let find = |dispatch: &tracing::Dispatch| dispatch.downcast_ref::<Outlet>().cloned();
+        // The level does not change while the log lasts.
+        let is_told = tracing::enabled!(target: "wxgate::access", Level::INFO);
         Self {
-            outlet: dispatcher::get_default(find),
+            outlet: dispatcher::get_default(find).filter(|_| is_told),
             line: RefCell::new(String::with_capacity(USUAL_LINE)),
             second: RefCell::default(),
         }
@@ -78,12 +80,9 @@ impl AccessLog {
         Rendered(line)
     }
 
-    /// Writes one line with a message and the fields that `tell` gives it, unless the level leaves it out.
+    /// Writes one line with a message and the fields that `tell` gives it, unless there is no log for it.
     pub fn write(&self, message: &Rendered, tell: impl FnOnce(&mut Fields<'_>)) {
         let Some(outlet) = &self.outlet else { return };
-        if !tracing::enabled!(target: "wxgate::access", Level::INFO) {
-            return;
-        }
         let mut line = self.line.borrow_mut();
         line.clear();
         let mut fields = Fields {

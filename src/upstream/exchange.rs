@@ -110,7 +110,7 @@ impl Exchange {
     }
 
     /// Gives the connection back after the answer, if it can carry another request.
-    pub(super) fn end(self, keeps_alive: bool) {
+    pub(super) fn end(self: Box<Self>, keeps_alive: bool) {
         if keeps_alive && self.request.is_taken() && self.lease.connection.buffer.is_empty() {
             self.lease.give_back();
         }

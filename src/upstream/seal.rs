@@ -183,11 +183,10 @@ impl Sealer {
         let body = SealedBody::new(body);
         let mut text = Vec::with_capacity(USUAL_HEAD);
         self.write_request_line(&head, path, &mut text);
-        self.write_passing(&head.headers, &mut text);
-        write_framing(&head.headers, &body, &mut text);
-        let asked = asked.as_ref().or_else(|| head.headers.get(HOST));
-        write_forwarded(asked, peer, &mut text);
-        write_header(&X_REQUEST_ID, request_id.as_header(), &mut text);
+        let seen = self.write_passing(&head.headers, &mut text);
+        write_framing(seen.has_length, &body, &mut text);
+        write_forwarded(asked.as_ref().or(seen.host), peer, &mut text);
+        write_line(&mut text, X_REQUEST_ID.as_str(), request_id.as_bytes());
         changes.write(&mut text);
         if let Some(identity) = identity {
             self.write_identity(identity, &mut text);
@@ -217,16 +216,27 @@ impl Sealer {
         text.extend_from_slice(b" HTTP/1.1\r\n");
     }
 
-    fn write_passing(&self, headers: &HeaderMap, text: &mut Vec<u8>) {
+    fn write_passing<'h>(&self, headers: &'h HeaderMap, text: &mut Vec<u8>) -> Seen<'h> {
+        let mut seen = Seen::default();
         let connection = headers.get_all(CONNECTION).iter();
         let sieve = self
             .from_clients
             .sieve(connection.map(HeaderValue::as_bytes));
         for (name, value) in headers {
-            if name != CONTENT_LENGTH && sieve.passes(name.as_str().as_bytes()) {
+            match *name {
+                // It is told anew.
+                CONTENT_LENGTH => {
+                    seen.has_length = true;
+                    continue;
+                }
+                HOST => seen.host = Some(value),
+                _ => {}
+            }
+            if sieve.passes(name.as_str().as_bytes()) {
                 write_header(name, value, text);
             }
         }
+        seen
     }
 
     fn write_identity(&self, facts: Facts<'_>, text: &mut Vec<u8>) {
@@ -237,6 +247,13 @@ impl Sealer {
             }
         }
     }
+}
+
+/// What was met among the headers of a client.
+#[derive(Default)]
+struct Seen<'h> {
+    host: Option<&'h HeaderValue>,
+    has_length: bool,
 }
 
 impl Sealed {
@@ -287,10 +304,10 @@ fn write_header(name: &HeaderName, value: &HeaderValue, text: &mut Vec<u8>) {
 }
 
 /// How far the body goes: one way to tell it, ours.
-fn write_framing(headers: &HeaderMap, body: &SealedBody, text: &mut Vec<u8>) {
+fn write_framing(has_length: bool, body: &SealedBody, text: &mut Vec<u8>) {
     match body.length() {
         // No body at all and an empty one are not the same to every backend.
-        Some(0) if !headers.contains_key(CONTENT_LENGTH) => {}
+        Some(0) if !has_length => {}
         Some(length) => write_header(&CONTENT_LENGTH, &HeaderValue::from(length), text),
         None => write_header(&TRANSFER_ENCODING, &CHUNKED, text),
     }
