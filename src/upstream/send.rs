@@ -241,6 +241,12 @@ impl Upstream {
         user: Option<u64>,
         failed: Option<usize>,
     ) -> Result<(&Server, Lease), SendError> {
+        if let ([only], Want::Any { is_repeatable }) = (self.servers.all(), want)
+            && let Some(lease) = waiting(only, is_repeatable)
+        {
+            // Where there is one server, it is its turn.
+            return Ok((only, lease));
+        }
         let mut last = SendError::NoServer;
         for server in self.servers.in_turn(user, failed) {
             if let Want::Any { is_repeatable } = want

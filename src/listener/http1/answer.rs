@@ -32,22 +32,25 @@ pub(super) enum Framed {
     Close,
 }
 
-/// The time as `Date` tells it. It belongs to one thread, and is written anew once in a second.
+/// The line that tells the time, `Date`. It belongs to one thread, and is written anew once in a second.
 #[derive(Debug, Default)]
 pub(in crate::listener) struct Dates(RefCell<Option<(Instant, String)>>);
 
 impl Dates {
-    /// Hands what `Date` says at `now` to `write`.
-    fn at(&self, now: Instant, write: impl FnOnce(&str)) {
+    /// Writes the line of a `Date` at `now`.
+    fn write(&self, now: Instant, out: &mut Vec<u8>) {
         let mut dates = self.0.borrow_mut();
-        let (until, text) = dates.get_or_insert_with(|| (now, String::new()));
+        let (until, line) = dates.get_or_insert_with(|| (now, String::new()));
         if now >= *until {
             let wall_time = wall_time();
             let gone = Duration::from_nanos(wall_time.subsec_nanos().into());
             *until = now + Duration::from_secs(1).saturating_sub(gone);
-            *text = httpdate::fmt_http_date(UNIX_EPOCH + wall_time);
+            *line = format!(
+                "{DATE}: {}\r\n",
+                httpdate::fmt_http_date(UNIX_EPOCH + wall_time)
+            );
         }
-        write(text);
+        out.extend_from_slice(line.as_bytes());
     }
 }
 
@@ -97,9 +100,7 @@ pub(super) fn write(
         write_framing(out, body, told);
     }
     if !has_date {
-        dates.at(now, |date| {
-            write_line(out, DATE.as_str(), date.as_bytes());
-        });
+        dates.write(now, out);
     }
     let keeps_alive = life.is_long();
     write_life(out, bounds.is_http_1_1, keeps_alive);
@@ -137,6 +138,11 @@ fn has_no_body(status: StatusCode) -> bool {
 }
 
 fn write_status(out: &mut Vec<u8>, is_http_1_1: bool, status: StatusCode) {
+    if is_http_1_1 && status == StatusCode::OK {
+        // As most are.
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        return;
+    }
     let version: &[u8] = if is_http_1_1 {
         b"HTTP/1.1 "
     } else {
@@ -320,9 +326,11 @@ mod tests {
     async fn the_date_is_that_of_the_second() {
         let dates = Dates::default();
         let at = |now| {
-            let mut text = String::new();
-            dates.at(now, |date| text = date.to_owned());
-            httpdate::parse_http_date(&text).unwrap()
+            let mut line = Vec::new();
+            dates.write(now, &mut line);
+            let line = String::from_utf8(line).unwrap();
+            let date = line.strip_prefix("date: ").unwrap();
+            httpdate::parse_http_date(date.strip_suffix("\r\n").unwrap()).unwrap()
         };
         let now = Instant::now();
         let first = at(now);

@@ -243,6 +243,8 @@ impl<H: Handler> Conversation<'_, '_, H> {
         if !wire.buffer.is_empty() || body.is_some_and(|body| !body.is_done()) {
             return Poll::Pending;
         }
+        // To ask whether there is anything costs less than to try to read it.
+        ready!(wire.poll_readable(cx));
         match ready!(wire.poll_fill(SIP, cx)) {
             Ok(1..) => Poll::Pending,
             Ok(0) | Err(_) => Poll::Ready(End::Gone),
