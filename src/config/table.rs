@@ -88,6 +88,15 @@ impl<'a> Table<'a> {
         number.map(|number| place.at(number))
     }
 
+    /// `true` or `false`.
+    pub(super) fn truth(&mut self, key: &'static str) -> Option<At<bool>> {
+        let At { value, place } = self.any(key)?;
+        match value {
+            DeValue::Boolean(truth) => Some(place.at(truth)),
+            other => self.wrong(key, "true or false", &other, place),
+        }
+    }
+
     /// A list of strings.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<At<Vec<At<String>>>> {
         let At { value, place } = self.any(key)?;

@@ -1,14 +1,11 @@
 //! The head of an answer, written out, and what frames the body behind it. Knows nothing of where the bytes go.
 
-use std::cell::RefCell;
-use std::time::{Duration, UNIX_EPOCH};
-
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
 use tokio::time::Instant;
 
-use crate::domain::clock::wall_time;
+use crate::listener::dates::Dates;
 use crate::wire::framing::{Life, read_length};
 
 /// What of a request its answer depends on.
@@ -29,25 +26,6 @@ pub(super) enum Framed {
     Chunks,
     /// To the end of the connection.
     Close,
-}
-
-/// The time as `Date` tells it. It belongs to one thread, and is written anew once in a second.
-#[derive(Debug, Default)]
-pub(in crate::listener) struct Dates(RefCell<Option<(Instant, String)>>);
-
-impl Dates {
-    /// Hands what `Date` says at `now` to `write`.
-    fn at(&self, now: Instant, write: impl FnOnce(&str)) {
-        let mut dates = self.0.borrow_mut();
-        let (until, text) = dates.get_or_insert_with(|| (now, String::new()));
-        if now >= *until {
-            let wall_time = wall_time();
-            let gone = Duration::from_nanos(wall_time.subsec_nanos().into());
-            *until = now + Duration::from_secs(1).saturating_sub(gone);
-            *text = httpdate::fmt_http_date(UNIX_EPOCH + wall_time);
-        }
-        write(text);
-    }
 }
 
 /// What comes behind the head of an answer.
@@ -294,23 +272,5 @@ mod tests {
     fn a_status_without_a_name_goes_out_without_one() {
         let (text, _) = written(499, &[], Some(0), TO_GET);
         assert_eq!(text, "HTTP/1.1 499 |content-length: 0||");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_date_is_that_of_the_second() {
-        let dates = Dates::default();
-        let at = |now| {
-            let mut text = String::new();
-            dates.at(now, |date| text = date.to_owned());
-            httpdate::parse_http_date(&text).unwrap()
-        };
-        let now = Instant::now();
-        let first = at(now);
-        let gap = (UNIX_EPOCH + wall_time()).duration_since(first).unwrap();
-        assert!(gap < Duration::from_secs(5), "{gap:?}");
-        let written = dates.0.borrow().as_ref().unwrap().0;
-        assert!(written > now && written <= now + Duration::from_secs(1));
-        at(written);
-        assert!(dates.0.borrow().as_ref().unwrap().0 > written);
     }
 }
