@@ -1,5 +1,6 @@
 //! HTTP/2 from clients: the same journey as in HTTP/1.1, many at a time on one connection.
 
+mod authority;
 mod flow;
 mod limits;
 mod rules;

@@ -124,7 +124,7 @@ where
         let Some(piece) = next(&mut body, &mut stream).await else {
             return Ended::Abandoned;
         };
-        let mut data = match piece {
+        let data = match piece {
             None => Bytes::new(),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) if !data.is_empty() => data,
@@ -137,28 +137,35 @@ where
             }
         };
         let is_last = data.is_empty() || body.is_end_stream();
-        while !data.is_empty() {
-            let room = timeout(patience, room(&mut stream, data.len())).await;
-            let Ok(room) = room else {
-                stream.send_reset(Reason::CANCEL);
-                return Ended::Abandoned;
-            };
-            let Some(room) = room else {
-                return Ended::Abandoned;
-            };
-            let part = data.split_to(room.min(data.len()));
-            let is_end = is_last && data.is_empty();
-            if stream.send_data(part, is_end).is_err() {
-                return Ended::Abandoned;
-            }
-            if is_end {
-                return Ended::Answered;
-            }
+        if !send(data, is_last, &mut stream, patience).await {
+            return Ended::Abandoned;
         }
         if is_last {
-            // The stream is gone if that fails, and nobody waits for its end.
-            let _ = stream.send_data(Bytes::new(), true);
             return Ended::Answered;
+        }
+    }
+}
+
+/// Sends a piece of a body, unless the client takes nothing of it for `patience` or is gone.
+async fn send(
+    mut data: Bytes,
+    is_last: bool,
+    stream: &mut SendStream<Bytes>,
+    patience: Duration,
+) -> bool {
+    loop {
+        let room = match timeout(patience, room(stream, data.len())).await {
+            Ok(Some(room)) => room,
+            Ok(None) => return false,
+            Err(_) => {
+                stream.send_reset(Reason::CANCEL);
+                return false;
+            }
+        };
+        let part = data.split_to(room.min(data.len()));
+        let is_sent = stream.send_data(part, is_last && data.is_empty()).is_ok();
+        if !is_sent || data.is_empty() {
+            return is_sent;
         }
     }
 }
@@ -184,7 +191,7 @@ where
 async fn room(stream: &mut SendStream<Bytes>, wanted: usize) -> Option<usize> {
     stream.reserve_capacity(wanted);
     poll_fn(|cx| {
-        while stream.capacity() == 0 {
+        while wanted > 0 && stream.capacity() == 0 {
             match ready!(stream.poll_capacity(cx)) {
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Poll::Ready(None),

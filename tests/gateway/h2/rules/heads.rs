@@ -95,6 +95,11 @@ fn a_head_that_is_none_resets_its_stream() {
             head(&[":path"], &[(":path", "")]),
             RESET,
         ),
+        (
+            "8.3.1 a path without a slash",
+            head(&[":path"], &[(":path", "open/")]),
+            RESET,
+        ),
         ("8.3.1 two methods", with(":method", "GET"), RESET),
         ("8.3.1 two schemes", with(":scheme", "http"), RESET),
         ("8.3.1 two paths", with(":path", "/"), RESET),
