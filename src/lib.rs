@@ -27,7 +27,9 @@
 //! # The journey of an authenticated request
 //!
 //! 1. A worker's [`listener`] accepts the connection (socket.rs), drives it (connection.rs) within its times (pulse.rs),
-//!    reads each request (http1/request.rs), and hands it to the [`gateway`], its [`listener::Handler`].
+//!    reads each request (http1/request.rs), and hands it to the [`gateway`], its [`listener::Handler`]. Where the client
+//!    speaks HTTP/2, each stream is such a request (http2/stream.rs), said in the words of HTTP/1.1 (http2/request.rs),
+//!    within bounds of its own (http2/limits.rs, frames.rs, pace.rs).
 //! 2. Who is behind a trusted proxy is read by [`wire::forwarded`]. What two parsers could read differently is refused:
 //!    how a head is written and where its body ends by http1/request.rs, the rest of the head by [`wire::head`], the path
 //!    by [`domain::path`].
@@ -42,8 +44,8 @@
 //!    request (seal.rs), chooses a server (server.rs, watch.rs), takes a connection of this worker's own to it (send.rs,
 //!    pool.rs), in clear or under TLS (stream.rs), and carries the exchange over it (exchange.rs): the request goes out
 //!    (request.rs) while the reply comes in (reply.rs).
-//! 7. The answer streams back (http1/answer.rs, outgoing.rs). With its last byte gateway/outcome.rs ends the visit, and
-//!    gateway/visit.rs counts and writes the access line (telemetry/access.rs).
+//! 7. The answer streams back (http1/answer.rs, outgoing.rs, or http2/stream.rs). With its last byte gateway/outcome.rs
+//!    ends the visit, and gateway/visit.rs counts and writes the access line (telemetry/access.rs).
 //!
 //! # The journey of a login
 //!

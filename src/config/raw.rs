@@ -62,6 +62,7 @@ pub(super) struct RawServer {
     pub(super) tls: Vec<RawTls>,
     pub(super) hsts: Option<Text>,
     pub(super) redirect: Option<Texts>,
+    pub(super) h2c: Option<bool>,
 }
 
 impl RawServer {
@@ -80,6 +81,7 @@ impl RawServer {
             tls: server.one_or_more_tables("tls", RawTls::fields),
             hsts: server.duration("hsts"),
             redirect: server.one_or_more("redirect"),
+            h2c: server.flag("h2c"),
         }
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn plan(
         tls: tls::plan(raw.tls, source, surroundings),
         hsts: source.accept(raw.hsts, duration).map(strict_transport),
         redirect: source.accept_all(raw.redirect, listen),
+        h2c: raw.h2c.unwrap_or_default(),
     }
 }
 

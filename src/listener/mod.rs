@@ -1,7 +1,10 @@
 //! Sockets, TLS, connections and their end. Knows nothing of what a request means.
 
 mod connection;
+mod dates;
 mod http1;
+mod http2;
+mod place;
 mod pulse;
 mod socket;
 mod stop;
@@ -34,7 +37,8 @@ use crate::wire::inflow::Inflow;
 pub use socket::{BindError, Door, Socket, bind};
 pub use stop::Stop;
 
-use http1::{Dates, Place};
+use dates::Dates;
+use place::Place;
 use transport::{Accepted, Transport};
 
 /// How long after an answer a connection begins to rest: pages ask for several things in a row.
@@ -72,6 +76,14 @@ pub struct Answer<B> {
     pub response: Response<B>,
     /// Headers of a backend's that go out before those of the response.
     pub passing: HeaderLines,
+}
+
+impl<B> Answer<B> {
+    /// The answer with all of its headers.
+    fn unfold(mut self) -> Response<B> {
+        self.passing.unfold_into(self.response.headers_mut());
+        self.response
+    }
 }
 
 impl<B> From<Response<B>> for Answer<B> {
@@ -127,6 +139,7 @@ pub struct Listener<H> {
     limits: ConnectionLimits,
     trusted_proxies: Vec<IpNet>,
     tls: Option<TlsAcceptor>,
+    h2c: bool,
     max_connections: usize,
     count: ConnectionCount,
     here: Cell<usize>,
@@ -157,6 +170,7 @@ impl<H: Handler> Listener<H> {
                 .tls
                 .as_ref()
                 .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
+            h2c: plan.h2c,
             max_connections: plan.max_connections,
             count,
             here: Cell::new(0),
@@ -253,6 +267,7 @@ impl<H: Handler> Guest<H> {
                     limits: &listener.limits,
                     stop: &listener.stop,
                     dates: &listener.dates,
+                    h2c: listener.h2c,
                 };
                 connection::drive(transport, place).await;
             }

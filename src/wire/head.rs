@@ -10,15 +10,19 @@ use crate::domain::refusal::RefusalCode;
 
 /// The longest request target, in bytes: as other servers have it, and far above what a mini-program sends.
 const MAX_TARGET: usize = 8 * 1024;
+/// The most headers of a request.
+pub const MOST_HEADERS: usize = 100;
 
 /// Holds a request head to the rules and gives the host that it names.
 ///
 /// # Errors
 ///
-/// `bad_request` for what HTTP or two parsers' disagreement rules out, `uri_too_long` for a target over 8 KiB.
+/// `bad_request` for what HTTP or two parsers' disagreement rules out, `uri_too_long` for a target over 8 KiB,
+/// `headers_too_large` for more headers than 100.
 pub fn check(head: &Parts) -> Result<Host<'_>, Refusal> {
     check_method(&head.method)?;
     check_target(head)?;
+    check_count(&head.headers)?;
     let host = only_host(&head.headers)?;
     match head.uri.authority() {
         Some(target) if !target.as_str().eq_ignore_ascii_case(host.authority()) => Err(
@@ -52,6 +56,14 @@ fn check_target(head: &Parts) -> Result<(), Refusal> {
             "the target has a scheme other than http",
         )),
     }
+}
+
+fn check_count(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.len() > MOST_HEADERS {
+        let reason = "there are more than 100 headers";
+        return Err(Refusal::new(RefusalCode::HeadersTooLarge, reason));
+    }
+    Ok(())
 }
 
 fn only_host(headers: &HeaderMap) -> Result<Host<'_>, Refusal> {

@@ -27,6 +27,7 @@ mod desync;
 mod dialects;
 mod docs;
 mod drain;
+mod h2;
 mod harness;
 mod hygiene;
 mod java;

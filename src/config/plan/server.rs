@@ -41,6 +41,8 @@ pub struct ServerPlan {
     pub hsts: Option<HeaderValue>,
     /// Where to listen in the clear, only to send clients to where TLS is.
     pub redirect: Vec<ListenPlan>,
+    /// Whether HTTP/2 is spoken in the clear as well, with clients that begin with it.
+    pub h2c: bool,
 }
 
 /// How clients are served under TLS.

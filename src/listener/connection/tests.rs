@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 
 use super::*;
 use crate::domain::peer::{Peer, Scheme};
-use crate::listener::http1::Dates;
+use crate::listener::dates::Dates;
 use crate::listener::{Answer, Asked, ConnectionLimits, Stop};
 
 const LIMITS: ConnectionLimits = ConnectionLimits {
@@ -59,6 +59,7 @@ impl Room {
             limits: &LIMITS,
             stop: &self.stop,
             dates: &self.dates,
+            h2c: false,
         }
     }
 

@@ -1,14 +1,11 @@
 //! The head of an answer, written out, and what frames the body behind it. Knows nothing of where the bytes go.
 
-use std::cell::RefCell;
-use std::time::{Duration, UNIX_EPOCH};
-
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
 use tokio::time::Instant;
 
-use crate::domain::clock::wall_time;
+use crate::listener::dates::Dates;
 use crate::wire::framing::{Life, read_length};
 use crate::wire::header_lines::{HeaderLines, write_line};
 
@@ -30,28 +27,6 @@ pub(super) enum Framed {
     Chunks,
     /// To the end of the connection.
     Close,
-}
-
-/// The line that tells the time, `Date`. It belongs to one thread, and is written anew once in a second.
-#[derive(Debug, Default)]
-pub(in crate::listener) struct Dates(RefCell<Option<(Instant, String)>>);
-
-impl Dates {
-    /// Writes the line of a `Date` at `now`.
-    fn write(&self, now: Instant, out: &mut Vec<u8>) {
-        let mut dates = self.0.borrow_mut();
-        let (until, line) = dates.get_or_insert_with(|| (now, String::new()));
-        if now >= *until {
-            let wall_time = wall_time();
-            let gone = Duration::from_nanos(wall_time.subsec_nanos().into());
-            *until = now + Duration::from_secs(1).saturating_sub(gone);
-            *line = format!(
-                "{DATE}: {}\r\n",
-                httpdate::fmt_http_date(UNIX_EPOCH + wall_time)
-            );
-        }
-        out.extend_from_slice(line.as_bytes());
-    }
 }
 
 /// What comes behind the head of an answer.
@@ -100,7 +75,7 @@ pub(super) fn write(
         write_framing(out, body, told);
     }
     if !has_date {
-        dates.write(now, out);
+        dates.at(now, |date| write_line(out, DATE.as_str(), date.as_bytes()));
     }
     let keeps_alive = life.is_long();
     write_life(out, bounds.is_http_1_1, keeps_alive);
@@ -320,25 +295,5 @@ mod tests {
     fn a_status_without_a_name_goes_out_without_one() {
         let (text, _) = written(499, &[], Some(0), TO_GET);
         assert_eq!(text, "HTTP/1.1 499 |content-length: 0||");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_date_is_that_of_the_second() {
-        let dates = Dates::default();
-        let at = |now| {
-            let mut line = Vec::new();
-            dates.write(now, &mut line);
-            let line = String::from_utf8(line).unwrap();
-            let date = line.strip_prefix("date: ").unwrap();
-            httpdate::parse_http_date(date.strip_suffix("\r\n").unwrap()).unwrap()
-        };
-        let now = Instant::now();
-        let first = at(now);
-        let gap = (UNIX_EPOCH + wall_time()).duration_since(first).unwrap();
-        assert!(gap < Duration::from_secs(5), "{gap:?}");
-        let written = dates.0.borrow().as_ref().unwrap().0;
-        assert!(written > now && written <= now + Duration::from_secs(1));
-        at(written);
-        assert!(dates.0.borrow().as_ref().unwrap().0 > written);
     }
 }

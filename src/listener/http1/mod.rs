@@ -18,13 +18,10 @@ use http::Method;
 use http_body::Body as _;
 use tokio::time::{Instant, sleep_until};
 
-use super::pulse::Cut;
+use super::place::{End, Place};
 use super::wire::Wire;
-use super::{Answer, Asked, ConnectionLimits, Handler, Stop, Unread};
-use crate::domain::peer::Peer;
+use super::{Answer, Asked, Handler};
 use crate::wire::inflow::Source as _;
-
-pub(super) use answer::Dates;
 
 use answer::{Bounds, Told};
 use body::Body;
@@ -36,30 +33,6 @@ use watch::Watch;
 const SIP: usize = 8 * 1024;
 /// What of a body is worth reading away to keep a connection, in bytes.
 const LEFTOVER: u64 = 64 * 1024;
-
-/// What a conversation takes place in.
-pub(super) struct Place<'a, H> {
-    pub(super) handler: &'a H,
-    pub(super) peer: &'a Peer,
-    pub(super) limits: &'a ConnectionLimits,
-    pub(super) stop: &'a Stop,
-    pub(super) dates: &'a Dates,
-}
-
-/// How a conversation ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// It rests; nothing was begun.
-    Rest,
-    /// The last answer was given, or what of it could be.
-    Over,
-    /// What came is no request.
-    Refused(Unread),
-    /// It is cut here.
-    Cut(Cut),
-    /// Nobody is there any more.
-    Gone,
-}
 
 /// A conversation on one connection. It is on the heap while it lasts, and rests when it is not needed.
 struct Conversation<'a, 's, H> {

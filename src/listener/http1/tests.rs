@@ -15,8 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::*;
+use crate::domain::peer::Peer;
 use crate::domain::peer::Scheme;
+use crate::listener::dates::Dates;
 use crate::listener::transport::Transport;
+use crate::listener::{ConnectionLimits, Stop, Unread};
 
 const LIMITS: ConnectionLimits = ConnectionLimits {
     header_timeout: Duration::from_secs(10),
@@ -133,6 +136,7 @@ async fn converse<H: Handler>(wire: Rc<RefCell<Wire>>, handler: &H) -> End {
         limits: &LIMITS,
         stop: &stop,
         dates: &dates,
+        h2c: false,
     };
     talk(&wire, &place).await
 }

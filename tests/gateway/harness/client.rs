@@ -11,10 +11,10 @@ use super::{LONGEST, send_while_taken};
 /// A request to be written.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(super) method: String,
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Ask {

@@ -2,8 +2,10 @@
 
 mod backend;
 mod client;
+mod frames;
 mod gate;
 mod log;
+mod multiplexed;
 mod process;
 mod scratch;
 mod secured;
@@ -12,8 +14,10 @@ mod world;
 
 pub use backend::{Backend, Seen, refusing};
 pub use client::{Answer, Ask, Line};
+pub use frames::{Frame, Frames, Verdict, fields_of, kind};
 pub use gate::Gate;
 pub use log::Log;
+pub use multiplexed::Multiplexed;
 pub use process::{Ended, Process, wxgate};
 pub use scratch::Scratch;
 pub use secured::{Farewell, Met, Secured};
