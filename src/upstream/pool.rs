@@ -29,6 +29,7 @@ pub(super) struct Pool {
 #[derive(Debug)]
 struct Waiting {
     connection: Connection,
+    /// When it was last taken: it waits since a little later.
     since: Instant,
 }
 
@@ -84,14 +85,13 @@ impl Pool {
         Lease::new(connection, self, false, Instant::now())
     }
 
-    fn put(self: &Rc<Self>, mut connection: Connection) {
+    fn put(self: &Rc<Self>, mut connection: Connection, since: Instant) {
         connection.rest();
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() >= MOST {
             // The one that waited longest.
             waiting.remove(0);
         }
-        let since = Instant::now();
         waiting.push(Waiting { connection, since });
         if !self.is_swept.replace(true) {
             tokio::task::spawn_local(sweep(Rc::downgrade(self)));
@@ -147,7 +147,7 @@ impl Lease {
     /// Gives it back after the last byte of an answer.
     pub(super) fn give_back(self) {
         let Active(pool) = &self.active;
-        pool.put(self.connection);
+        pool.put(self.connection, self.taken_at);
     }
 }
 

@@ -13,6 +13,22 @@ const MAX_LEN: usize = 128;
 /// What may stand in one.
 const CLEAN: ByteSet = ByteSet::ALPHANUMERIC.and(b"-_.:/+=");
 
+/// The two digits of each byte.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done while compiling: a slip would be an error then"
+)]
+const PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [*b"00"; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte / 16], digits[byte % 16]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// A request's id: 32 hexadecimal digits, or what a trusted proxy called it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Form);
@@ -27,14 +43,12 @@ impl RequestId {
     /// Makes up an id. It tells requests apart and protects nothing, so that a fast generator will do.
     #[must_use]
     pub fn generate() -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let random = fastrand::u128(..);
-        // The lowest four bits first: which end is up does not matter to a random number.
-        Self(Form::Own(std::array::from_fn(|place| {
-            let digit = usize::try_from(random >> (4 * place) & 0xF);
-            let digit = digit.ok().and_then(|digit| DIGITS.get(digit));
-            digit.copied().unwrap_or(b'0')
-        })))
+        let mut digits = [b'0'; LEN];
+        let random = fastrand::u128(..).to_le_bytes();
+        for (place, byte) in digits.as_chunks_mut().0.iter_mut().zip(random) {
+            *place = PAIRS.get(usize::from(byte)).copied().unwrap_or(*b"00");
+        }
+        Self(Form::Own(digits))
     }
 
     /// Takes over the id that a trusted proxy gave, if it is 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `/`, `+` or `=`.
