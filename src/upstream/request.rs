@@ -19,8 +19,11 @@ const LAST_CHUNK: Bytes = Bytes::from_static(b"0\r\n\r\n");
 /// What of a request has still to be sent.
 #[derive(Debug)]
 pub(super) struct Request {
-    /// What goes out next: a head or nothing, and then what frames and makes up a piece of the body.
-    pieces: [Bytes; 4],
+    head: Vec<u8>,
+    /// How much of the head is out.
+    gone: usize,
+    /// What goes out next behind it: what frames and makes up a piece of the body.
+    pieces: [Bytes; 3],
     body: SealedBody,
     is_to_head: bool,
     is_chunked: bool,
@@ -47,7 +50,9 @@ impl Request {
         let is_to_head = sealed.is_to_head();
         let (head, body) = sealed.into_parts();
         Self {
-            pieces: [head, Bytes::new(), Bytes::new(), Bytes::new()],
+            head,
+            gone: 0,
+            pieces: [Bytes::new(), Bytes::new(), Bytes::new()],
             is_to_head,
             is_chunked: body.length().is_none(),
             body,
@@ -94,9 +99,11 @@ impl Request {
         self.is_sent() && !self.is_deaf
     }
 
-    /// The same request for another connection at `now`, if it is unsent.
+    /// The same request for another connection at `now`, if it is unsent, or may be sent again and has no body.
     pub(super) fn again(self, now: Instant) -> Self {
         Self {
+            gone: 0,
+            progress: Progress::Nothing,
             is_deaf: false,
             moved_at: now,
             ..self
@@ -120,7 +127,7 @@ impl Request {
 
     /// Takes the next piece of the body, once the one before is out.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyCut>> {
-        let [_, size, data, end] = &mut self.pieces;
+        let [size, data, end] = &mut self.pieces;
         if self.body.is_empty() || data.has_remaining() || end.has_remaining() {
             return Poll::Ready(Ok(()));
         }
@@ -146,9 +153,13 @@ impl Request {
     }
 
     fn poll_write(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<()> {
-        let slices = self.pieces.each_ref().map(|piece| IoSlice::new(piece));
+        let [size, data, end] = &self.pieces;
+        let slices = [self.head_left(), size, data, end].map(IoSlice::new);
         match ready!(connection.poll_write(&slices, cx)) {
             Ok(mut count) if count > 0 => {
+                let of_head = count.min(self.head_left().len());
+                self.gone += of_head;
+                count -= of_head;
                 for piece in &mut self.pieces {
                     let taken = count.min(piece.remaining());
                     piece.advance(taken);
@@ -180,6 +191,10 @@ impl Request {
     }
 
     fn is_any_left(&self) -> bool {
-        self.pieces.iter().any(Bytes::has_remaining)
+        !self.head_left().is_empty() || self.pieces.iter().any(Bytes::has_remaining)
+    }
+
+    fn head_left(&self) -> &[u8] {
+        self.head.get(self.gone..).unwrap_or_default()
     }
 }

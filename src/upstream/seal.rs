@@ -1,6 +1,5 @@
 //! Sealing: the one way to make a request that goes to a backend. Strip always, inject last.
 
-use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -32,7 +31,7 @@ const USUAL_HEAD: usize = 1024;
 #[derive(Debug)]
 pub struct Sealed {
     /// The request line and the headers, as they are sent.
-    head: Bytes,
+    head: Vec<u8>,
     is_idempotent: bool,
     is_to_head: bool,
     user: Option<u64>,
@@ -196,7 +195,7 @@ impl Sealer {
         }
         text.extend_from_slice(b"\r\n");
         Sealed {
-            head: Bytes::from(text),
+            head: text,
             is_idempotent: head.method.is_idempotent(),
             is_to_head: head.method == Method::HEAD,
             user: identity.filter(|_| changes.by_user).map(user),
@@ -290,7 +289,7 @@ impl Sealed {
     }
 
     /// The bytes of the head, and the body.
-    pub(super) fn into_parts(self) -> (Bytes, SealedBody) {
+    pub(super) fn into_parts(self) -> (Vec<u8>, SealedBody) {
         (self.head, self.body)
     }
 }

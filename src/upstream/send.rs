@@ -46,8 +46,8 @@ enum Want {
 enum Missed {
     /// Nothing of the request was sent.
     Unsent(Box<Request>),
-    /// It may have arrived.
-    Lost(SendError),
+    /// It may have arrived: to send it again is for those whom that changes nothing.
+    Lost(SendError, Box<Request>),
 }
 
 impl Upstream {
@@ -100,7 +100,7 @@ impl Upstream {
             let answer = self.try_on(lease, request, hidden).await;
             answer.map_err(|missed| match missed {
                 Missed::Unsent(_) => SendError::Unsent.into(),
-                Missed::Lost(error) => AskError::from(error),
+                Missed::Lost(error, _) => AskError::from(error),
             })
         };
         let answer = timeout(within, asking).await;
@@ -185,14 +185,9 @@ impl Upstream {
             .lease(Want::Any { is_repeatable }, user, failed.take())
             .await?;
         // What is lost on a connection that has just been made was not lost for the connection's age.
-        let spare = if lease.is_reused() {
-            sealed.spare()
-        } else {
-            None
-        };
-        let (now, is_reused) = (lease.taken_at(), lease.is_reused());
-        let request = |sealed| Request::new(sealed, self.patience, now);
-        let missed = match self.try_on(lease, request(sealed), hidden).await {
+        let is_reused = lease.is_reused();
+        let request = Request::new(sealed, self.patience, lease.taken_at());
+        let missed = match self.try_on(lease, request, hidden).await {
             Ok(answer) => {
                 server.answered();
                 return Ok(answer);
@@ -202,8 +197,8 @@ impl Upstream {
         *failed = self.blame(server, is_reused, &missed);
         let again = match missed {
             Missed::Unsent(request) => *request,
-            Missed::Lost(error @ SendError::Failed(_)) => request(spare.ok_or(error)?),
-            Missed::Lost(error) => return Err(error),
+            Missed::Lost(SendError::Failed(_), request) if is_reused && is_repeatable => *request,
+            Missed::Lost(error, _) => return Err(error),
         };
         self.meter.count(UpstreamOutcome::Retried);
         let (server, lease) = self.lease(Want::New, user, None).await?;
@@ -213,7 +208,7 @@ impl Upstream {
             *failed = self.blame(server, false, &missed);
             match missed {
                 Missed::Unsent(_) => SendError::Unsent,
-                Missed::Lost(error) => error,
+                Missed::Lost(error, _) => error,
             }
         })
     }
@@ -222,9 +217,9 @@ impl Upstream {
     /// them. One that has closed an old connection did not.
     fn blame(&self, server: &Server, is_reused: bool, missed: &Missed) -> Option<usize> {
         let is_its_fault = match missed {
-            Missed::Lost(SendError::Timeout(_)) => true,
-            Missed::Lost(SendError::Failed(_)) => !is_reused,
-            Missed::Unsent(_) | Missed::Lost(_) => false,
+            Missed::Lost(SendError::Timeout(_), _) => true,
+            Missed::Lost(SendError::Failed(_), _) => !is_reused,
+            Missed::Unsent(_) | Missed::Lost(..) => false,
         };
         if is_its_fault && server.failed(self.plan.max_fails) {
             server.rest(self.plan.fail_timeout);
@@ -290,8 +285,13 @@ impl Upstream {
         let mut exchange = Box::new(Exchange::new(lease, request));
         match self.in_time(&mut exchange, hidden).await {
             Ok(reply) => Ok(answer::open(reply, exchange)),
-            Err(SendError::Unsent) => Err(Missed::Unsent(Box::new(exchange.into_request()))),
-            Err(error) => Err(Missed::Lost(error)),
+            Err(error) => {
+                let request = Box::new(exchange.into_request());
+                Err(match error {
+                    SendError::Unsent => Missed::Unsent(request),
+                    error => Missed::Lost(error, request),
+                })
+            }
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::Request;
 use proptest::prelude::*;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::domain::identity::{Account, App, Fact, Identity, WechatId};
 use crate::domain::peer::Scheme;
