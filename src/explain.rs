@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{
     Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
+    Verdict,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::header_text::HeaderText;
@@ -17,10 +18,11 @@ use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
-use crate::endpoints::{check_method, phone};
+use crate::endpoints::{check_method, phone, verdict};
 use crate::upstream::{Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
+use crate::wire::original::original;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 use crate::wire::rewrite::Cleaner;
@@ -60,7 +62,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let path = RequestPath::parse(uri.path())?;
     let route = route(plan, &path, host.name(), &head.method)?;
     match route.action {
-        Action::Forward(_) => {}
+        Action::Forward(_) | Action::Verdict(_) => {}
         Action::Phone(_) => phone::check_method(&head.method)?,
         Action::Login { .. } | Action::Check { .. } | Action::Logout { .. } => {
             check_method(&head.method)?;
@@ -77,6 +79,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
         Action::Phone(to) => told.push_str(&told_on(plan, to, head, &path)?),
+        Action::Verdict(route) => told.push_str(&answered(plan, route, head)?),
         Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
     }
     Ok(told)
@@ -166,6 +169,48 @@ fn told_on(
     Ok(told)
 }
 
+/// What a proxy in front is told that asks about a request.
+fn answered(plan: &Plan, route: &Verdict, head: http::request::Parts) -> Result<String, Refusal> {
+    let front = route.front.as_str();
+    let mut told = String::new();
+    line(
+        &mut told,
+        "action",
+        &format!("verdict for a trusted proxy in front ({front})"),
+    );
+    let original = original(route.front, head)?;
+    let host = head::check(&original)?;
+    RequestPath::parse(original.uri.path())?;
+    let (method, uri) = (&original.method, &original.uri);
+    line(
+        &mut told,
+        "about",
+        &format!("{method} {uri} of {}", host.name()),
+    );
+    line(&mut told, "guard", guard_in_words(route.guard));
+    line(&mut told, "sessions", &apps_in_words(&route.apps, plan));
+    let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[SOME_CLIENT.into()]);
+    if let Some(proxy) = peer.as_front_proxy() {
+        let identity = some_identity(plan, &route.apps);
+        let facts = identity.as_ref().map(Identity::facts);
+        let answer = verdict::answer(proxy, route.front, &plan.identity, facts);
+        line(&mut told, "answered", answer.status().as_str());
+        for header in &plan.identity.headers {
+            let value = answer
+                .headers()
+                .get(&header.name)
+                .map(HeaderValue::as_bytes);
+            let value = String::from_utf8_lossy(value.unwrap_or_default());
+            line(
+                &mut told,
+                "",
+                format!("{}: {value}", header.name).trim_end(),
+            );
+        }
+    }
+    Ok(told)
+}
+
 fn forwarded(
     plan: &Plan,
     head: http::request::Parts,
@@ -213,9 +258,11 @@ fn some_account(plan: &Plan, apps: &Apps) -> Account {
         Action::Login(login) => {
             login.on_login.is_some() && login.apps.all().any(|app| apps.include(app))
         }
-        Action::Check { .. } | Action::Logout { .. } | Action::Phone(_) | Action::Forward(_) => {
-            false
-        }
+        Action::Check { .. }
+        | Action::Logout { .. }
+        | Action::Phone(_)
+        | Action::Verdict(_)
+        | Action::Forward(_) => false,
     });
     if !is_told {
         return Account::default();

@@ -7,6 +7,7 @@ mod open_data;
 mod outcome;
 mod phone;
 mod redirect;
+mod verdict;
 mod visit;
 
 use std::rc::Rc;
@@ -40,6 +41,7 @@ use crate::wire::refusal::Refusal;
 
 use admit::Admission;
 use outcome::{AnswerBody, OutcomeBody};
+use verdict::may_stand;
 use visit::{Ledger, Visit};
 
 /// What all workers share.
@@ -123,6 +125,7 @@ impl Gateway {
                 let phoning = self.phone(route, head, &path, body, peer, visit);
                 return Box::pin(phoning).await;
             }
+            Action::Verdict(verdict) => Box::pin(self.verdict(verdict, head, peer, visit)).await?,
             Action::Login(login) => Box::pin(self.log_in(login, &head, body, peer, visit)).await?,
             Action::Check { apps, response } => {
                 let checking = self.check(apps, response.as_ref(), &head, body, visit);
@@ -239,9 +242,10 @@ impl Gateway {
         let route = visit.route.and_then(|index| plan.routes.get(index));
         let of_route = route.and_then(|route| route.refusals.get(refusal.code));
         let of_all = plan.refusals.get(refusal.code);
-        let status = of_route
-            .and_then(|shape| shape.status)
-            .or(of_all.and_then(|s| s.status));
+        let decides_elsewhere = self.decides_elsewhere(visit);
+        let statuses = [of_route, of_all].into_iter().flatten();
+        let mut statuses = statuses.filter_map(|shape| shape.status);
+        let status = statuses.find(|status| may_stand(*status, decides_elsewhere));
         let body = of_route
             .and_then(|shape| shape.body.as_ref())
             .or(of_all.and_then(|shape| shape.body.as_ref()));

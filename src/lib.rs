@@ -14,7 +14,7 @@
 //! demo   service                            everything on loopback │ signals, systemd
 //! app                                       config → parts → run; alone in seeing every part
 //! gateway   explain   renewal               the journey of a request, done │ told │ new certificates
-//! endpoints   admin                         login, check, logout, phone │ the operator's pages, /api/decrypt
+//! endpoints   admin                         login, check, logout, phone, verdict │ the operator's pages, /api/decrypt
 //! store   wechat   upstream   listener      sessions │ WeChat's API │ backends │ sockets
 //! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
 //! domain                                    identity, session, token, path, route, refusal, clock
@@ -59,6 +59,8 @@
 //!
 //! - **Strip always, inject last.** Whatever could pass for an identity is removed on every path, open ones too; the
 //!   identity headers are set after everything else.
+//! - **No answer carries an identity**, but for [`endpoints::verdict`], which cannot be made without a
+//!   [`domain::peer::FrontProxy`], the proof that the peer is a trusted proxy in front.
 //! - **One constructor.** Only [`upstream::Sealer::seal`] makes an [`upstream::Sealed`], and nothing else is ever sent. What a
 //!   backend says of a user becomes a header only as a [`domain::header_text::HeaderText`].
 //! - **Default deny.** No route, no answer; a route without `auth` requires a session; a config with a problem does

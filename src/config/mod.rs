@@ -36,6 +36,7 @@ mod tests;
 mod tls;
 mod units;
 mod upstreams;
+mod verdict;
 mod wechat;
 
 use std::path::Path;
@@ -93,6 +94,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         apps: &apps,
         upstream_names: &upstream_names,
         claims: &identity.claims,
+        has_front: !server.trusted_proxies.is_empty(),
     };
     let (routes, route_table) = routes::plan(raw.routes, &scope, &server, source);
     Plan {

@@ -11,6 +11,7 @@ use http::{HeaderName, StatusCode, uri::Authority};
 use crate::domain::app_choice::AppChoice;
 use crate::domain::call_path::CallPath;
 use crate::domain::field_name::FieldName;
+use crate::domain::front::Front;
 use crate::domain::identity::{App, Fact};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::{RoutePattern, RouteTable};
@@ -182,6 +183,8 @@ pub enum Action {
     },
     /// `action = "phone"`.
     Phone(PhoneRoute),
+    /// `action = "auth-request"`, `"forward-auth"` or `"ext-authz"`.
+    Verdict(Verdict),
     /// `upstream = "…"`.
     Forward(Forward),
 }
@@ -242,6 +245,17 @@ pub enum Recipient {
     },
     /// The client itself, in this answer.
     Client(Template),
+}
+
+/// How a route tells a proxy in front whether a request may pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the proxy asks.
+    pub front: Front,
+    /// Who is let through.
+    pub guard: Guard,
+    /// Whose sessions it takes.
+    pub apps: Apps,
 }
 
 /// What a route with an upstream does.

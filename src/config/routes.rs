@@ -9,6 +9,7 @@ use super::raw::{RawRoute, RawRule, Texts};
 use super::refusals;
 use super::source::{Place, Source};
 use super::units::size;
+use super::verdict;
 use crate::domain::call_path::CallPath;
 use crate::domain::route::{HostPattern, PathPattern, RoutePattern, RouteTable};
 
@@ -23,6 +24,7 @@ pub(super) fn plan(
         let mut defaults = dialect::plan(&raw.deed, source);
         let place = raw.deed.on_login.as_ref().map(|on_login| on_login.place);
         let action = actions::plan(raw.deed, &raw.rule, scope, source);
+        verdict::check_refusals(action.as_ref(), &raw.refusals, source);
         let deed = Deed {
             on_login: place,
             action: action.map(|action| defaults.complete(action)),

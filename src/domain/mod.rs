@@ -5,6 +5,7 @@ pub mod byte_set;
 pub mod call_path;
 pub mod clock;
 pub mod field_name;
+pub mod front;
 pub mod header_text;
 pub mod identity;
 pub mod inline_text;

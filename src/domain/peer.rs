@@ -13,6 +13,10 @@ pub struct Peer {
     scheme: Scheme,
 }
 
+/// The proof that a peer is a proxy in front, to which an answer may tell who a user is. Only a [`Peer`] gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontProxy(());
+
 /// How the peer speaks to the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -55,6 +59,12 @@ impl Peer {
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.is_trusted
+    }
+
+    /// The proof that it is a proxy in front, if its word counts.
+    #[must_use]
+    pub fn as_front_proxy(&self) -> Option<FrontProxy> {
+        self.is_trusted.then_some(FrontProxy(()))
     }
 
     /// How it speaks to the gateway.

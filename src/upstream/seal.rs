@@ -99,6 +99,7 @@ pub struct Sealer {
     tokens: Vec<TokenPlace>,
     from_clients: ManagedNames,
     from_backends: ManagedNames,
+    identities: ManagedNames,
 }
 
 impl Sealer {
@@ -113,6 +114,7 @@ impl Sealer {
         let clients = names.iter().cloned().chain(token_names).chain(beside);
         Self {
             from_clients: ManagedNames::of_clients(clients),
+            identities: ManagedNames::of(names.iter().cloned()),
             from_backends: ManagedNames::of_backends(names),
             identity,
             tokens,
@@ -123,6 +125,16 @@ impl Sealer {
     #[must_use]
     pub fn hidden(&self) -> &ManagedNames {
         &self.from_backends
+    }
+
+    /// The first header that a backend could take for an identity, and that stays when those under the configured names
+    /// are set anew: another spelling of one, or another name that some backends believe.
+    #[must_use]
+    pub fn impostor<'h>(&self, headers: &'h HeaderMap) -> Option<&'h HeaderName> {
+        let told = &self.identity.headers;
+        let is_set_anew = |name: &HeaderName| told.iter().any(|header| header.name == name);
+        let mut others = headers.keys().filter(|name| !is_set_anew(name));
+        others.find(|name| self.identities.cover(name.as_str().as_bytes()))
     }
 
     /// Makes the request that goes to a backend.

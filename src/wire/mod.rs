@@ -8,6 +8,7 @@ pub mod head;
 pub mod headers;
 pub mod inflow;
 pub mod members;
+pub mod original;
 pub mod refusal;
 pub mod request_id;
 pub mod rewrite;

@@ -47,4 +47,5 @@ mod together;
 mod tokens;
 mod upstream;
 mod upstream_failures;
+mod verdicts;
 mod wechat_trouble;

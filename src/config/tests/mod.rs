@@ -9,6 +9,7 @@ mod routes;
 mod secrets;
 mod sections;
 mod tls;
+mod verdicts;
 
 use std::collections::HashMap;
 use std::fs;
