@@ -69,6 +69,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         }
     }
     let mut told = format!("route     {}\n", route.label);
+    limits(plan, &route.action, &mut told);
     match &route.action {
         Action::Login(login) => {
             line(&mut told, "action", &login_in_words(&login.apps));
@@ -83,6 +84,22 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
     }
     Ok(told)
+}
+
+/// How often a client may ask, where that is limited.
+fn limits(plan: &Plan, action: &Action, told: &mut String) {
+    let limits = &plan.limits;
+    let logins = matches!(action, Action::Login(_)).then_some(limits.logins_per_address);
+    let rates = [
+        ("requests of an address", limits.requests_per_address),
+        ("requests of a user", limits.requests_per_user),
+        ("logins of an address", logins.flatten()),
+    ];
+    for (what, rate) in rates {
+        if let Some(rate) = rate {
+            line(told, "limit", &format!("{what}: {rate}"));
+        }
+    }
 }
 
 impl Question {

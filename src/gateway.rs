@@ -3,6 +3,7 @@
 //! Each step is one line of [`Gateway::answer`], and each may end the journey with a refusal.
 
 mod admit;
+mod limits;
 mod open_data;
 mod outcome;
 mod phone;
@@ -40,6 +41,7 @@ use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
 
 use admit::Admission;
+pub use limits::Limits;
 use outcome::{AnswerBody, OutcomeBody};
 use verdict::may_stand;
 use visit::{Ledger, Visit};
@@ -51,6 +53,8 @@ pub struct Shared {
     pub plan: Arc<Plan>,
     /// The sessions.
     pub store: Store,
+    /// How often clients may come.
+    pub limits: Arc<Limits>,
     /// The way to WeChat with login codes.
     pub logins: Arc<Logins>,
     /// The way to WeChat with phone codes.
@@ -108,6 +112,7 @@ impl Gateway {
             return Ok(answer.map(AnswerBody::own));
         }
         let route = self.route(&path, host, &head.method, visit)?;
+        self.shared.limits.request(&head, peer)?;
         let body = Inbound::new(body, route.max_body)?;
         let own = match &route.action {
             Action::Forward(to) => {
@@ -188,6 +193,7 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Refusal> {
         visit.app = route.apps.only().map(|app| app.index);
         check_method(&head.method)?;
+        self.shared.limits.login(head, peer)?;
         let body = self.read_fields(head, body).await?;
         let (app, login) = LoginRequest::read(head, &body, &route.apps)?;
         visit.app = Some(app.index);

@@ -32,6 +32,7 @@
 //!    http1/request.rs, the rest of the head by [`wire::head`], the path by [`domain::path`].
 //! 3. [`domain::route`] finds the most specific route. What has none is refused, and so is the path of an `on_login`
 //!    ([`domain::call_path`]).
+//!    gateway/limits.rs counts who comes too often.
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes

@@ -13,6 +13,7 @@ mod certificates;
 mod dialect;
 mod headers;
 mod identity;
+mod limits;
 mod log;
 mod login_apps;
 mod on_login;
@@ -102,6 +103,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
             .admin
             .map(|raw| admin::plan(raw, &server.listen, source, surroundings)),
         server,
+        limits: limits::plan(raw.limits, source),
         wechat: wechat::plan(raw.wechat, source),
         apps,
         sessions: sessions::plan(raw.sessions, &dialects, &taken, source),

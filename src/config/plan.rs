@@ -1,5 +1,6 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
+mod limits;
 mod server;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::domain::session::SessionLimits;
 use crate::domain::template::Template;
 use crate::domain::token::TokenPlace;
 
+pub use limits::{LimitsPlan, Rate};
 pub use server::{AdminPlan, ListenPlan, ServerPlan, TlsPlan};
 
 /// A whole config.
@@ -29,6 +31,8 @@ pub struct Plan {
     pub server: ServerPlan,
     /// The operator's listener, if there is one.
     pub admin: Option<AdminPlan>,
+    /// How often clients may come.
+    pub limits: LimitsPlan,
     /// How to speak to WeChat.
     pub wechat: WechatPlan,
     /// The mini-programs, each with its secret; an [`App`]'s index is its place here.

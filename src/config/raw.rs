@@ -1,10 +1,14 @@
 //! What is written: the sections of a config as its text has them, each value with its place. Knows the keys
 //! and their types, but neither defaults nor meanings.
 
+mod limits;
+
 use toml::de::DeValue;
 
 use super::source::{At, Place};
 use super::table::Table;
+
+pub(super) use limits::RawLimits;
 
 /// A text and its place.
 pub(super) type Text = At<String>;
@@ -15,6 +19,7 @@ pub(super) type Shape<'a> = At<DeValue<'a>>;
 
 pub(super) struct RawConfig<'a> {
     pub(super) server: Option<RawServer>,
+    pub(super) limits: Option<RawLimits>,
     pub(super) admin: Option<RawAdmin>,
     pub(super) wechat: Option<RawWechat>,
     pub(super) apps: Vec<(Text, RawApp)>,
@@ -30,6 +35,7 @@ impl<'a> RawConfig<'a> {
     pub(super) fn fields(file: &mut Table<'a>) -> Self {
         Self {
             server: file.table("server", RawServer::fields),
+            limits: file.table("limits", RawLimits::fields),
             admin: file.table("admin", RawAdmin::fields),
             wechat: file.table("wechat", RawWechat::fields),
             apps: file.named("apps", RawApp::fields),

@@ -55,6 +55,7 @@ impl Gateway {
         };
         if let Some(session) = &session {
             session.touch(self.shared.clock.now());
+            self.shared.limits.user(session)?;
         }
         Ok(Admission { session, body })
     }

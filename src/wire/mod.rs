@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod chunks;
+pub mod client;
 pub mod fields;
 pub mod framing;
 pub mod head;

@@ -37,6 +37,7 @@ mod phone;
 mod php;
 mod process;
 mod proxying;
+mod rates;
 mod recipes;
 mod refusals;
 mod replay;

@@ -79,6 +79,9 @@ fn what_the_example_comments_out_is_the_default() {
             "open_data",
             "on_login",
             "claims",
+            "requests_per_address",
+            "requests_per_user",
+            "logins_per_address",
         ]
         .iter()
         .any(|key| line.starts_with(key))
@@ -149,6 +152,9 @@ fn the_example_shows_every_key() {
         "open_data",
         "open_data_field",
         "on_login",
+        "requests_per_address",
+        "requests_per_user",
+        "logins_per_address",
     ] {
         assert!(
             text.lines()

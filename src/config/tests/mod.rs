@@ -2,6 +2,7 @@
 
 mod dialects;
 mod example;
+mod limits;
 mod meanings;
 mod on_login;
 mod problems;

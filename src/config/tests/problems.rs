@@ -259,7 +259,7 @@ fn unknown_and_missing_keys_are_told_with_their_table() {
         (
             "[sever]",
             "1:2: unknown key `sever` in the file; did you mean `server`? There are `server`, \
-            `admin`, `wechat`, `apps`, `sessions`, `identity`, `upstreams`, `routes`, `refusals` and `log`",
+            `limits`, `admin`, `wechat`, `apps`, `sessions`, `identity`, `upstreams`, `routes`, `refusals` and `log`",
         ),
         (
             "\n  [log]\n  colour = true",

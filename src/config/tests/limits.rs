@@ -1,0 +1,57 @@
+//! `[limits]`.
+
+use std::time::Duration;
+
+use super::{check, plan};
+
+#[test]
+fn nothing_is_limited_unless_the_config_says_so() {
+    let limits = plan("").limits;
+    assert_eq!(limits.requests_per_address, None);
+    assert_eq!(limits.requests_per_user, None);
+    assert_eq!(limits.logins_per_address, None);
+    assert_eq!(limits.capacity, 100_000);
+}
+
+#[test]
+fn a_rate_has_a_time_for_each_and_a_number_at_once() {
+    let written = [
+        ("20/s", 50_000_000, 20),
+        ("600/m burst 30", 100_000_000, 30),
+        ("1/h", 3_600_000_000_000, 1),
+        ("1000000/s burst 1", 1000, 1),
+    ];
+    for (text, nanos, burst) in written {
+        let limits = plan(&format!("[limits]\nrequests_per_user = \"{text}\"")).limits;
+        let rate = limits.requests_per_user.unwrap();
+        let meant = (Duration::from_nanos(nanos), burst);
+        assert_eq!((rate.every, rate.burst.get()), meant, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_rate_says_what_one_is() {
+    for text in [
+        "",
+        "20",
+        "20/",
+        "/s",
+        "20/d",
+        "0/s",
+        "+1/s",
+        "1.5/s",
+        "20/s burst",
+        "20/s burst 0",
+        "20 /s",
+        "1000001/s",
+        "20/s burst 1000001",
+        "20/s  burst 2",
+    ] {
+        let config = format!("[limits]\nlogins_per_address = \"{text}\"");
+        let problem = format!(
+            "2:22: `{text}` is no rate; write \"20/s\", \"600/m\" or \"1000/h\", or \"20/s burst 50\" for 50 at once; \
+             both numbers from 1 to 1000000"
+        );
+        check(&[(&config, &problem)]);
+    }
+}
