@@ -21,7 +21,7 @@ use crate::domain::clock::Clock;
 use crate::domain::secret::Secret;
 use crate::endpoints::login::Logins;
 use crate::endpoints::phone::Phones;
-use crate::gateway::{Gateway, Limits, Shared};
+use crate::gateway::{Crowds, Gateway, Limits, Shared};
 use crate::listener::{self, ConnectionCount, Door, Listener, Socket};
 use crate::metrics::{Labels, Metrics, WorkerMetrics};
 use crate::renewal;
@@ -221,6 +221,7 @@ fn shared(
         control(),
     );
     Ok(Shared {
+        crowds: Arc::new(Crowds::new(&plan.upstreams)),
         limits: Arc::new(Limits::new(&plan.limits, &clock)),
         plan: Arc::new(plan),
         store: store.clone(),

@@ -309,7 +309,12 @@ fn upstream_in_words(plan: &Plan, index: usize) -> String {
         return String::new();
     };
     let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
-    format!("{} ({})", upstream.name, servers.join(", "))
+    let crowd = upstream.crowd.map(|crowd| {
+        let (most, queue) = (crowd.max_requests, crowd.queue);
+        format!(", {most} requests at a time and {queue} waiting")
+    });
+    let (name, servers) = (&upstream.name, servers.join(", "));
+    format!("{name} ({servers}){}", crowd.unwrap_or_default())
 }
 
 fn login_in_words(apps: &AppChoice) -> String {

@@ -3,6 +3,7 @@
 //! Each step is one line of [`Gateway::answer`], and each may end the journey with a refusal.
 
 mod admit;
+mod crowds;
 mod limits;
 mod open_data;
 mod outcome;
@@ -41,6 +42,7 @@ use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
 
 use admit::Admission;
+pub use crowds::Crowds;
 pub use limits::Limits;
 use outcome::{AnswerBody, OutcomeBody};
 use verdict::may_stand;
@@ -55,6 +57,8 @@ pub struct Shared {
     pub store: Store,
     /// How often clients may come.
     pub limits: Arc<Limits>,
+    /// How many requests the upstreams have.
+    pub crowds: Arc<Crowds>,
     /// The way to WeChat with login codes.
     pub logins: Arc<Logins>,
     /// The way to WeChat with phone codes.
@@ -168,6 +172,7 @@ impl Gateway {
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
         let Admission { session, body } = admission;
+        visit.seat = self.shared.crowds.enter(upstream).await?;
         let sealed = self.sealer.seal(Outbound {
             head,
             path,

@@ -3,12 +3,15 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::plan::{LimitsPlan, Rate};
+use super::plan::{CrowdPlan, LimitsPlan, Rate};
 use super::raw::RawLimits;
-use super::source::Source;
+use super::source::{At, Source};
 
 /// The most that a rate may allow in its time, and at once.
 const MOST: u32 = 1_000_000;
+
+/// More requests than that at a time no machine has.
+const MOST_REQUESTS: usize = 1 << 30;
 
 const SPANS: [(&str, Duration); 3] = [
     ("s", Duration::from_secs(1)),
@@ -24,6 +27,29 @@ pub(super) fn plan(raw: Option<RawLimits>, source: &Source<'_>) -> LimitsPlan {
         logins_per_address: source.accept(raw.logins_per_address, rate),
         capacity: raw.capacity.map_or(100_000, |capacity| capacity.value),
     }
+}
+
+/// `max_requests` and `queue` of an upstream.
+pub(super) fn crowd(
+    max_requests: Option<At<u64>>,
+    queue: Option<At<u64>>,
+    source: &Source<'_>,
+) -> Option<CrowdPlan> {
+    let count = |written: At<u64>| {
+        let count = usize::try_from(written.value).unwrap_or(usize::MAX);
+        count.min(MOST_REQUESTS)
+    };
+    let Some(max_requests) = max_requests.map(count) else {
+        if let Some(queue) = queue {
+            let text = "`queue` is for requests beyond `max_requests`; write that as well";
+            source.problem(queue.place, text);
+        }
+        return None;
+    };
+    Some(CrowdPlan {
+        max_requests,
+        queue: queue.map_or(max_requests, count),
+    })
 }
 
 /// A text that is no rate.

@@ -21,7 +21,7 @@ use crate::domain::session::SessionLimits;
 use crate::domain::template::Template;
 use crate::domain::token::TokenPlace;
 
-pub use limits::{LimitsPlan, Rate};
+pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use server::{AdminPlan, ListenPlan, ServerPlan, TlsPlan};
 
 /// A whole config.
@@ -119,6 +119,8 @@ pub struct UpstreamPlan {
     pub connect_timeout: Duration,
     /// Until the response head.
     pub timeout: Duration,
+    /// How many requests it takes at a time; none for all.
+    pub crowd: Option<CrowdPlan>,
 }
 
 /// `"http://host:port"`, without path, query and user.

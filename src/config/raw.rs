@@ -2,6 +2,7 @@
 //! and their types, but neither defaults nor meanings.
 
 mod limits;
+mod log;
 
 use toml::de::DeValue;
 
@@ -9,6 +10,7 @@ use super::source::{At, Place};
 use super::table::Table;
 
 pub(super) use limits::RawLimits;
+pub(super) use log::RawLog;
 
 /// A text and its place.
 pub(super) type Text = At<String>;
@@ -231,6 +233,8 @@ pub(super) struct RawUpstream {
     pub(super) servers: Option<Texts>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeout: Option<Text>,
+    pub(super) max_requests: Option<At<u64>>,
+    pub(super) queue: Option<At<u64>>,
 }
 
 impl RawUpstream {
@@ -239,6 +243,8 @@ impl RawUpstream {
             servers: upstream.needed("servers", Table::some_texts),
             connect_timeout: upstream.duration("connect_timeout"),
             timeout: upstream.duration("timeout"),
+            max_requests: upstream.number("max_requests", 1),
+            queue: upstream.number("queue", 0),
         }
     }
 }
@@ -344,21 +350,6 @@ impl<'a> RawRefusal<'a> {
             place: refusal.place(),
             status: refusal.number("status", 0),
             body: refusal.any("body"),
-        }
-    }
-}
-
-#[derive(Default)]
-pub(super) struct RawLog {
-    pub(super) format: Option<Text>,
-    pub(super) level: Option<Text>,
-}
-
-impl RawLog {
-    fn fields(log: &mut Table<'_>) -> Self {
-        Self {
-            format: log.text("format"),
-            level: log.text("level"),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::uri::Authority;
 
+use super::limits;
 use super::plan::{ServerAddress, UpstreamPlan};
 use super::raw::{RawUpstream, Text};
 use super::source::Source;
@@ -20,6 +21,7 @@ pub(super) fn plan(
     let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
     let plan = |(name, raw): (Text, RawUpstream)| UpstreamPlan {
         name: name.value,
+        crowd: limits::crowd(raw.max_requests, raw.queue, source),
         servers: source.accept_all(raw.servers, |text| server(text, surroundings)),
         connect_timeout: timeout(raw.connect_timeout, Duration::from_secs(2)),
         timeout: timeout(raw.timeout, Duration::from_mins(1)),

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::crowds::Seat;
 use crate::config::plan::Plan;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
@@ -70,6 +71,8 @@ pub(super) struct Visit {
     pub(super) is_whole: bool,
     /// How long its upstream took to answer.
     pub(super) upstream_took: Option<Duration>,
+    /// Its place at its upstream, which comes free when the visit ends.
+    pub(super) seat: Seat,
     asked: Option<(Method, Uri)>,
     client: Option<HeaderValue>,
     since: Instant,
@@ -109,6 +112,7 @@ impl Visit {
             bytes: 0,
             is_whole: false,
             upstream_took: None,
+            seat: None,
             asked,
             client: peer.as_header().cloned(),
             since,

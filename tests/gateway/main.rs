@@ -18,6 +18,7 @@ mod app_choice;
 mod architecture;
 mod clients;
 mod commands;
+mod crowds;
 mod demo;
 mod desync;
 mod dialects;

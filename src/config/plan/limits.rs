@@ -17,6 +17,15 @@ pub struct LimitsPlan {
     pub capacity: u64,
 }
 
+/// `max_requests` and `queue` of an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrowdPlan {
+    /// Requests at a time, over all workers.
+    pub max_requests: usize,
+    /// Requests that wait for their turn, as long as the upstream's `timeout` is.
+    pub queue: usize,
+}
+
 /// `"20/s"`, or `"20/s burst 50"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {

@@ -79,6 +79,8 @@ fn what_the_example_comments_out_is_the_default() {
             "open_data",
             "on_login",
             "claims",
+            "max_requests",
+            "queue",
             "requests_per_address",
             "requests_per_user",
             "logins_per_address",
@@ -155,6 +157,8 @@ fn the_example_shows_every_key() {
         "requests_per_address",
         "requests_per_user",
         "logins_per_address",
+        "max_requests",
+        "queue",
     ] {
         assert!(
             text.lines()

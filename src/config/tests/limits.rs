@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{check, plan};
+use crate::config::plan::CrowdPlan;
 
 #[test]
 fn nothing_is_limited_unless_the_config_says_so() {
@@ -27,6 +28,26 @@ fn a_rate_has_a_time_for_each_and_a_number_at_once() {
         let meant = (Duration::from_nanos(nanos), burst);
         assert_eq!((rate.every, rate.burst.get()), meant, "{text}");
     }
+}
+
+#[test]
+fn an_upstream_has_room_for_everyone_unless_the_config_says_so() {
+    let crowd = |more: &str| {
+        let upstream = "[upstreams.php]\nservers = [\"http://10.0.0.1\"]\n";
+        plan(&format!("{upstream}{more}")).upstreams[0].crowd
+    };
+    let meant = |max_requests, queue| {
+        Some(CrowdPlan {
+            max_requests,
+            queue,
+        })
+    };
+    assert_eq!(crowd(""), None);
+    assert_eq!(crowd("max_requests = 5"), meant(5, 5));
+    assert_eq!(crowd("max_requests = 5\nqueue = 0"), meant(5, 0));
+    let problem = "3:9: `queue` is for requests beyond `max_requests`; write that as well";
+    let config = "[upstreams.php]\nservers = [\"http://10.0.0.1\"]\nqueue = 5";
+    check(&[(config, problem)]);
 }
 
 #[test]
