@@ -296,6 +296,10 @@ impl Handler for Gateway {
             Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
             Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
             Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
+            Unread::TooManyOfOne => (
+                RefusalCode::RateLimited,
+                "the address has too many connections",
+            ),
         };
         let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);

@@ -38,8 +38,9 @@
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes
 //!    `wechat/key_checks.rs` ask, on the control runtime, whether the key is stale. `gateway/phone.rs` does the same with
 //!    the number for which [`endpoints::phone`] exchanges a code, under an access token (`wechat/access_token.rs`).
-//! 6. [`upstream`] seals the request (seal.rs), takes a connection of this worker's own (send.rs, pool.rs), and carries
-//!    the exchange over it (exchange.rs): the request goes out (request.rs) while the reply comes in (reply.rs).
+//! 6. gateway/crowds.rs gives it a place among those that the backend may have. [`upstream`] seals the request
+//!    (seal.rs), takes a connection of this worker's own (send.rs, pool.rs), and carries the exchange over it
+//!    (exchange.rs): the request goes out (request.rs) while the reply comes in (reply.rs).
 //! 7. The answer streams back (http1/answer.rs, outgoing.rs). With its last byte gateway/outcome.rs ends the visit, and
 //!    gateway/visit.rs counts and writes the access line (telemetry/access.rs).
 //!

@@ -39,6 +39,9 @@ pub(super) fn plan(
         workers: count(raw.workers, cores()),
         trusted_proxies: source.accept_all(raw.trusted_proxies, network),
         max_connections: count(raw.max_connections, 20_000),
+        max_connections_per_address: raw
+            .max_connections_per_address
+            .map(|written| count(Some(written), usize::MAX)),
         header_timeout: timeout(raw.header_timeout, Duration::from_secs(10)),
         idle_timeout: timeout(raw.idle_timeout, Duration::from_secs(75)),
         max_header_bytes: source

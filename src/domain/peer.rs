@@ -1,6 +1,6 @@
 //! Who is at the other end of a connection, and whether its word counts. Knows no sockets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -74,6 +74,18 @@ impl Peer {
     }
 }
 
+/// What of an IPv6 address one customer has, who may change the rest at will.
+const CUSTOMER: u128 = !0 << 64;
+
+/// The address under which a client is counted: its own, or of an IPv6 one the network of its customer.
+#[must_use]
+pub fn customer(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & CUSTOMER)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +99,13 @@ mod tests {
         assert!(is_trusted("10.1.2.3") && is_trusted("::1") && is_trusted("::ffff:10.1.2.3"));
         assert!(!is_trusted("11.1.2.3") && !is_trusted("127.0.0.1"));
         assert!(!Peer::new(None, Scheme::Http, &trusted).is_trusted());
+    }
+
+    #[test]
+    fn all_addresses_of_one_customer_are_one() {
+        let of = |text: &str| customer(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }

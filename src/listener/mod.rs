@@ -1,5 +1,6 @@
 //! Sockets, TLS, connections and their end. Knows nothing of what a request means.
 
+mod addresses;
 mod connection;
 mod http1;
 mod pulse;
@@ -33,6 +34,7 @@ use crate::wire::inflow::Inflow;
 pub use socket::{BindError, Door, Socket, bind};
 pub use stop::Stop;
 
+use addresses::{Addresses, Seat};
 use http1::{Dates, Place};
 use transport::{Accepted, Transport};
 
@@ -77,6 +79,8 @@ pub enum Unread {
     TooSlow,
     /// There are too many connections.
     TooMany,
+    /// There are too many connections from its address.
+    TooManyOfOne,
 }
 
 /// The bounds of a connection.
@@ -101,7 +105,10 @@ impl ConnectionLimits {
 
 /// How many connections there are, over all workers.
 #[derive(Clone, Debug, Default)]
-pub struct ConnectionCount(Arc<AtomicUsize>);
+pub struct ConnectionCount {
+    all: Arc<AtomicUsize>,
+    of_addresses: Addresses,
+}
 
 /// One worker's share of the listener.
 pub struct Listener<H> {
@@ -110,6 +117,7 @@ pub struct Listener<H> {
     trusted_proxies: Vec<IpNet>,
     tls: Option<TlsAcceptor>,
     max_connections: usize,
+    max_connections_per_address: Option<usize>,
     count: ConnectionCount,
     here: Cell<usize>,
     metrics: Arc<WorkerMetrics>,
@@ -140,6 +148,7 @@ impl<H: Handler> Listener<H> {
                 .as_ref()
                 .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
             max_connections: plan.max_connections,
+            max_connections_per_address: plan.max_connections_per_address,
             count,
             here: Cell::new(0),
             metrics,
@@ -193,11 +202,21 @@ impl<H: Handler> Listener<H> {
 
     fn take(self: &Rc<Self>, accepted: Accepted, scheme: Scheme) {
         let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
-        if let Some(guest) = Guest::enter(self) {
-            tokio::task::spawn_local(guest.stay(accepted.transport, peer));
-            return;
-        }
-        let last_words = self.handler.refuse(Unread::TooMany, &peer);
+        // A proxy in front has the connections of many clients.
+        let address = accepted.address.filter(|_| !peer.is_trusted());
+        let seat = self
+            .count
+            .of_addresses
+            .enter(address, self.max_connections_per_address);
+        let unread = match seat.map(|seat| Guest::enter(self, seat)) {
+            Some(Some(guest)) => {
+                tokio::task::spawn_local(guest.stay(accepted.transport, peer));
+                return;
+            }
+            Some(None) => Unread::TooMany,
+            None => Unread::TooManyOfOne,
+        };
+        let last_words = self.handler.refuse(unread, &peer);
         // Under TLS, words in the clear would be none, and a handshake is more than is left for one too many.
         if scheme == Scheme::Http {
             accepted.transport.dismiss(&last_words);
@@ -206,22 +225,22 @@ impl<H: Handler> Listener<H> {
 }
 
 /// One connection, counted while it lasts.
-struct Guest<H: Handler>(Rc<Listener<H>>);
+struct Guest<H: Handler>(Rc<Listener<H>>, Seat);
 
 impl<H: Handler> Guest<H> {
-    fn enter(listener: &Rc<Listener<H>>) -> Option<Self> {
-        let before = listener.count.0.fetch_add(1, Ordering::Relaxed);
+    fn enter(listener: &Rc<Listener<H>>, seat: Seat) -> Option<Self> {
+        let before = listener.count.all.fetch_add(1, Ordering::Relaxed);
         if before >= listener.max_connections {
-            listener.count.0.fetch_sub(1, Ordering::Relaxed);
+            listener.count.all.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         listener.here.set(listener.here.get() + 1);
         listener.metrics.connection_opened();
-        Some(Self(Rc::clone(listener)))
+        Some(Self(Rc::clone(listener), seat))
     }
 
     async fn stay(self, transport: Transport, peer: Peer) {
-        let Self(listener) = &self;
+        let Self(listener, _) = &self;
         let tls = listener
             .tls
             .as_ref()
@@ -246,8 +265,10 @@ impl<H: Handler> Guest<H> {
 
 impl<H: Handler> Drop for Guest<H> {
     fn drop(&mut self) {
-        let Self(listener) = self;
-        listener.count.0.fetch_sub(1, Ordering::Relaxed);
+        let Self(listener, seat) = self;
+        // Before the counts tell that there is room.
+        seat.leave();
+        listener.count.all.fetch_sub(1, Ordering::Relaxed);
         listener.here.set(listener.here.get().saturating_sub(1));
         listener.metrics.connection_closed();
         listener.stop.left();

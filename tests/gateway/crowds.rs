@@ -60,3 +60,34 @@ fn a_client_that_goes_away_gives_its_place_back() {
     gate.open();
     assert_eq!(world.get("/open/a").text(), "seen");
 }
+
+#[test]
+fn an_address_has_only_so_many_connections() {
+    let most = "workers = 2\nmax_connections_per_address = 2";
+    let world = World::where_config(&[("workers = 1", most)]);
+    let mut kept = [world.connect(), world.connect()];
+    for line in &mut kept {
+        assert_eq!(line.ask(&Ask::get("/open/a")).text(), "seen");
+    }
+    let mut third = world.connect();
+    let refused = third.answer().refused(429, "rate_limited");
+    let reason = world.access_line(&refused)["reason"].clone();
+    assert_eq!(reason, "the address has too many connections");
+    assert!(third.is_ended());
+    // Those that were there go on, and when one ends there is room again.
+    let [mut first, second] = kept;
+    assert_eq!(first.ask(&Ask::get("/open/a")).text(), "seen");
+    drop(second);
+    world.await_count("wxgate_connections", 1);
+    assert_eq!(world.get("/open/a").text(), "seen");
+}
+
+#[test]
+fn a_proxy_in_front_has_the_connections_of_all_its_clients() {
+    let most = "workers = 1\nmax_connections_per_address = 1\ntrusted_proxies = [\"127.0.0.1\"]";
+    let world = World::where_config(&[("workers = 1", most)]);
+    let mut lines = [world.connect(), world.connect(), world.connect()];
+    for line in &mut lines {
+        assert_eq!(line.ask(&Ask::get("/open/a")).text(), "seen");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Answer, Ask, BASE, World};
+use crate::harness::{Answer, Ask, BASE, Process, SECRET, Scratch, World, wxgate};
 
 /// A world with these limits, in which tests speak as a trusted proxy does.
 fn limited(limits: &str) -> World {
@@ -135,4 +135,36 @@ fn all_workers_count_together() {
     let statuses: Vec<_> = (0..40).map(|_| world.get("/open/a").status).collect();
     let passed = statuses.iter().filter(|status| **status == 200).count();
     assert_eq!(passed, 10, "{statuses:?}");
+}
+
+#[test]
+fn explain_tells_what_is_limited() {
+    let scratch = Scratch::new();
+    let rates = "requests_per_address = \"20/s burst 50\"\nlogins_per_address = \"30/m\"";
+    let servers = "servers = [\"http://127.0.0.1:9\"]\nmax_requests = 5";
+    let config = BASE
+        .replace("base_url = \"WECHAT\"", "")
+        .replace("servers = [\"BACKEND\"]", servers);
+    scratch.write("gateway.toml", &format!("{config}\n[limits]\n{rates}"));
+    let explained = |target| {
+        let mut explain = wxgate(&["explain", "GET", target]);
+        explain
+            .current_dir(scratch.path())
+            .env("SHOP_SECRET", SECRET);
+        Process::run(explain).out
+    };
+    let requests = "limit     requests of an address: one in 50ms, 50 at once\n";
+    let logins = "limit     logins of an address: one in 2s, 30 at once\n";
+    let login = explained("/wx/login");
+    assert!(
+        login.contains(requests) && login.contains(logins),
+        "{login}"
+    );
+    let orders = explained("/orders");
+    assert!(
+        orders.contains(requests) && !orders.contains(logins),
+        "{orders}"
+    );
+    let upstream = "upstream  php (127.0.0.1:9), 5 requests at a time and 5 waiting\n";
+    assert!(orders.contains(upstream), "{orders}");
 }

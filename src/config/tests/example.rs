@@ -79,6 +79,7 @@ fn what_the_example_comments_out_is_the_default() {
             "open_data",
             "on_login",
             "claims",
+            "max_connections_per_address",
             "max_requests",
             "queue",
             "requests_per_address",
@@ -157,6 +158,7 @@ fn the_example_shows_every_key() {
         "requests_per_address",
         "requests_per_user",
         "logins_per_address",
+        "max_connections_per_address",
         "max_requests",
         "queue",
     ] {
