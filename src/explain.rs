@@ -1,6 +1,7 @@
 //! What the gateway would do with a request, told instead of done. Knows the rules, and asks nobody.
 
-use std::fmt::Write;
+mod words;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -9,23 +10,27 @@ use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{
-    Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
-    Verdict,
+    Action, Apps, Forward, Guard, PhoneRoute, Plan, Recipient, RoutePlan, Verdict,
 };
-use crate::domain::app_choice::AppChoice;
+use crate::domain::cors::Cors;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
 use crate::endpoints::{check_method, phone, verdict};
-use crate::upstream::{Outbound, Sealer};
+use crate::upstream::{Changes, Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
 use crate::wire::original::original;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 use crate::wire::rewrite::Cleaner;
+
+use words::{
+    apps_in_words, edits_in_words, guard_in_words, limits, line, login_in_words, pages_in_words,
+    prefix_in_words, told_first, upstream_in_words,
+};
 
 /// A request that nobody made.
 #[derive(Clone, Debug)]
@@ -60,6 +65,9 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     let host = head::check(&head)?;
     let uri = head.uri.clone();
     let path = RequestPath::parse(uri.path())?;
+    if let Some(told) = told_before(plan, &path, host.name(), &head) {
+        return Ok(told);
+    }
     let route = route(plan, &path, host.name(), &head.method)?;
     match route.action {
         Action::Forward(_) | Action::Verdict(_) => {}
@@ -79,27 +87,38 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         }
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
-        Action::Phone(to) => told.push_str(&told_on(plan, to, head, &path)?),
-        Action::Verdict(route) => told.push_str(&answered(plan, route, head)?),
-        Action::Forward(to) => told.push_str(&sent_on(plan, to, head, &path)?),
+        Action::Phone(to) => told.push_str(&told_on(plan, to, route, head, &path)?),
+        Action::Verdict(to) => told.push_str(&answered(plan, to, head)?),
+        Action::Forward(to) => told.push_str(&sent_on(plan, to, route, head, &path)?),
+    }
+    if let Some(cors) = &route.cors {
+        line(&mut told, "pages", &pages_in_words(cors));
     }
     Ok(told)
 }
 
-/// How often a client may ask, where that is limited.
-fn limits(plan: &Plan, action: &Action, told: &mut String) {
-    let limits = &plan.limits;
-    let logins = matches!(action, Action::Login(_)).then_some(limits.logins_per_address);
-    let rates = [
-        ("requests of an address", limits.requests_per_address),
-        ("requests of a user", limits.requests_per_user),
-        ("logins of an address", logins.flatten()),
-    ];
-    for (what, rate) in rates {
-        if let Some(rate) = rate {
-            line(told, "limit", &format!("{what}: {rate}"));
-        }
+/// What a browser is told before a request of a page, if it asks.
+fn told_before(
+    plan: &Plan,
+    path: &RequestPath<'_>,
+    host: &str,
+    head: &http::request::Parts,
+) -> Option<String> {
+    let wanted = Cors::asked(&head.method, &head.headers)?;
+    let route = route(plan, path, host, &wanted).ok()?;
+    let answer = route.cors.as_ref()?.answer(Cors::origin(&head.headers));
+    let mut told = String::new();
+    line(&mut told, "route", &route.label);
+    line(
+        &mut told,
+        "action",
+        "answer to a browser that asks for a page",
+    );
+    for (name, value) in &answer {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        line(&mut told, "", &format!("{name}: {value}"));
     }
+    Some(told)
 }
 
 impl Question {
@@ -140,6 +159,7 @@ fn route<'a>(
 fn sent_on(
     plan: &Plan,
     to: &Forward,
+    route: &RoutePlan,
     mut head: http::request::Parts,
     path: &RequestPath<'_>,
 ) -> Result<String, Refusal> {
@@ -157,30 +177,33 @@ fn sent_on(
     }
     line(&mut told, "upstream", &upstream_in_words(plan, to.upstream));
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
-    told.push_str(&forwarded(plan, head, path, identity.as_ref()));
+    let onward = (route, to.upstream);
+    told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
     Ok(told)
 }
 
 /// What a route does with a phone code.
 fn told_on(
     plan: &Plan,
-    route: &PhoneRoute,
+    to: &PhoneRoute,
+    route: &RoutePlan,
     mut head: http::request::Parts,
     path: &RequestPath<'_>,
 ) -> Result<String, Refusal> {
     let mut told = String::new();
     line(&mut told, "action", "phone number for the code in the body");
     line(&mut told, "guard", guard_in_words(Guard::Required));
-    line(&mut told, "sessions", &apps_in_words(&route.apps, plan));
-    match &route.recipient {
+    line(&mut told, "sessions", &apps_in_words(&to.apps, plan));
+    match &to.recipient {
         Recipient::Client(_) => line(&mut told, "number", "goes to the client, in the response"),
         Recipient::Upstream { upstream, field } => {
             line(&mut told, "number", &format!("goes on in {field}"));
             let tokens = &plan.sessions.token;
             head.uri = Cleaner { field, tokens }.target(&head.uri)?;
             line(&mut told, "upstream", &upstream_in_words(plan, *upstream));
-            let identity = some_identity(plan, &route.apps);
-            told.push_str(&forwarded(plan, head, path, identity.as_ref()));
+            let identity = some_identity(plan, &to.apps);
+            let onward = (route, *upstream);
+            told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
         }
     }
     Ok(told)
@@ -230,29 +253,37 @@ fn answered(plan: &Plan, route: &Verdict, head: http::request::Parts) -> Result<
 
 fn forwarded(
     plan: &Plan,
+    (route, upstream): (&RoutePlan, usize),
     head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
-) -> String {
+) -> Result<String, Refusal> {
+    let mut told = String::new();
+    let mut changed = None;
+    if let Some(change) = &route.changes.prefix {
+        line(&mut told, "prefix", &prefix_in_words(change));
+        changed = Some(plan.route_table.lead_on(path, change)?);
+    }
     let sessions = plan.sessions.clone();
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
-    let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]);
-    let body = Inbound::Whole(Bytes::new());
-    let request_id = RequestId::generate();
-    let outbound = Outbound {
+    let upstream = plan.upstreams.get(upstream);
+    let request = sealer.seal(Outbound {
         head,
-        path,
-        body,
-        peer: &peer,
-        request_id: &request_id,
+        path: changed.as_ref().unwrap_or(path),
+        body: Inbound::Whole(Bytes::new()),
+        peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),
+        request_id: &RequestId::generate(),
         identity: identity.map(Identity::facts),
         event: None,
-    };
-    let shown = sealer.seal(outbound).shown();
-    format!(
-        "forwarded {}\n",
-        shown.trim_end().replace('\n', "\n          ")
-    )
+        changes: Changes::of(upstream).under(&route.changes),
+    });
+    let shown = request.shown();
+    let shown = shown.trim_end().replace('\n', "\n          ");
+    line(&mut told, "forwarded", &shown);
+    if let Some(edits) = &route.changes.response {
+        line(&mut told, "answer", &edits_in_words(edits));
+    }
+    Ok(told)
 }
 
 fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {
@@ -289,65 +320,4 @@ fn some_account(plan: &Plan, apps: &Apps) -> Account {
         user_id: HeaderText::parse(SOME_LOCAL_USER).ok(),
         claims: claims.map(|_| HeaderText::parse(SOME_CLAIM).ok()).collect(),
     }
-}
-
-/// Who is told of a login before it is answered.
-fn told_first(plan: &Plan, to: &OnLogin) -> String {
-    let upstream = upstream_in_words(plan, to.upstream);
-    let failure = match to.on_failure {
-        OnFailure::Refuse => "is refused",
-        OnFailure::Pass => "goes on",
-    };
-    let (path, timeout) = (to.path.path().sent(), to.timeout);
-    format!(
-        "{upstream} is told at {path}; without its answer within {timeout:?} the login {failure}"
-    )
-}
-
-fn upstream_in_words(plan: &Plan, index: usize) -> String {
-    let Some(upstream) = plan.upstreams.get(index) else {
-        return String::new();
-    };
-    let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
-    let crowd = upstream.crowd.map(|crowd| {
-        let (most, queue) = (crowd.max_requests, crowd.queue);
-        format!(", {most} requests at a time and {queue} waiting")
-    });
-    let (name, servers) = (&upstream.name, servers.join(", "));
-    format!("{name} ({servers}){}", crowd.unwrap_or_default())
-}
-
-fn login_in_words(apps: &AppChoice) -> String {
-    match apps {
-        AppChoice::Only(app) => format!("login to {}", app.name),
-        AppChoice::Among { apps, places } => {
-            let apps: Vec<_> = apps.iter().map(|app| app.name.as_str()).collect();
-            let places: Vec<_> = places.iter().map(ToString::to_string).collect();
-            let (apps, places) = (apps.join(" or "), places.join(", else "));
-            format!("login to {apps}, by {places}")
-        }
-    }
-}
-
-fn guard_in_words(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Required => "required: without a session the request is refused",
-        Guard::Optional => "optional: without a session the request goes on without an identity",
-        Guard::None => "none: every request goes on, without an identity",
-    }
-}
-
-fn apps_in_words(apps: &Apps, plan: &Plan) -> String {
-    match apps {
-        Apps::Any => "of every app".to_owned(),
-        Apps::Only(_) => {
-            let taken = plan.apps.iter().filter(|plan| apps.include(&plan.app));
-            let names: Vec<_> = taken.map(|plan| plan.app.name.as_str()).collect();
-            format!("of {}", names.join(", "))
-        }
-    }
-}
-
-fn line(told: &mut String, word: &str, meaning: &str) {
-    let _ = writeln!(told, "{word:<9} {meaning}");
 }

@@ -3,7 +3,9 @@
 //! Each step is one line of [`Gateway::answer`], and each may end the journey with a refusal.
 
 mod admit;
+mod cors;
 mod crowds;
+mod forward;
 mod limits;
 mod open_data;
 mod outcome;
@@ -19,10 +21,11 @@ use bytes::Bytes;
 use http::header::STRICT_TRANSPORT_SECURITY;
 use http::request::Parts;
 use http::{HeaderMap, Method, Response};
-use tokio::time::Instant;
 
 use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
 use crate::domain::clock::Clock;
+use crate::domain::host::Host;
+use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::refusal::RefusalCode;
@@ -31,18 +34,19 @@ use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout};
-use crate::listener::{Asked, Handler, Unread};
+use crate::listener::{Answer, Asked, Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
-use crate::upstream::{Caller, Occasion, Outbound, Sealer, Upstreams, X_REQUEST_ID};
+use crate::upstream::{self, Caller, Occasion, Sealer, Upstreams};
 use crate::wechat::{KeyChecks, Prover};
 use crate::wire::body::Inbound;
-use crate::wire::head::{self, Host};
+use crate::wire::forwarded;
+use crate::wire::head;
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
 
-use admit::Admission;
 pub use crowds::Crowds;
+use forward::Onward;
 pub use limits::Limits;
 use outcome::{AnswerBody, OutcomeBody};
 use verdict::may_stand;
@@ -78,6 +82,10 @@ pub struct Gateway {
     upstreams: Rc<Upstreams>,
     caller: Caller,
     ledger: Rc<Ledger>,
+    /// Whether any route lets pages of other origins read.
+    has_cors: bool,
+    /// Whether any route changes what is answered, for that or for another reason.
+    changes_answers: bool,
 }
 
 impl Gateway {
@@ -87,10 +95,16 @@ impl Gateway {
         let plan = Arc::clone(&shared.plan);
         let sessions = plan.sessions.clone();
         let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
-        let (patience, hidden) = (plan.server.idle_timeout, sealer.hidden().clone());
+        let own = plan.server.hsts.as_ref().map(|_| STRICT_TRANSPORT_SECURITY);
+        let hidden = sealer.hidden(own.into_iter().chain([X_REQUEST_ID]));
+        let patience = plan.server.idle_timeout;
         let upstreams = Upstreams::new(&plan.upstreams, patience, hidden, &metrics);
         let upstreams = Rc::new(upstreams);
+        upstream::watch(&upstreams, &sealer);
         let caller = Caller::on_this_thread(sealer.clone(), Rc::clone(&upstreams));
+        let mut routes = plan.routes.iter();
+        let has_cors = routes.clone().any(|route| route.cors.is_some());
+        let has_edits = routes.any(|route| route.changes.response.is_some());
         let ledger = Rc::new(Ledger::new(&plan, metrics));
         Self {
             shared,
@@ -98,6 +112,8 @@ impl Gateway {
             upstreams,
             caller,
             ledger,
+            has_cors,
+            changes_answers: has_cors || has_edits,
         }
     }
 
@@ -112,12 +128,15 @@ impl Gateway {
         let host = head::check(&head)?;
         let uri = head.uri.clone();
         let path = RequestPath::parse(uri.path())?;
-        if let Some(answer) = self.to_tls(&head, host, &path, peer) {
+        let to_tls = self.to_tls(&head, host, &path, peer);
+        if let Some(answer) = to_tls.or_else(|| self.preflight(&head, &path, host, visit)) {
             return Ok(answer.map(AnswerBody::own));
         }
         let route = self.route(&path, host, &head.method, visit)?;
-        self.shared.limits.request(&head, peer)?;
+        self.shared.limits.request(peer)?;
         let body = Inbound::new(body, route.max_body)?;
+        let path = &path;
+        let onward = Onward { route, path, peer };
         let own = match &route.action {
             Action::Forward(to) => {
                 visit.upstream = Some(to.upstream);
@@ -127,13 +146,10 @@ impl Gateway {
                     admission = Box::pin(self.open_data(field, &mut head, admission)).await?;
                 }
                 return self
-                    .forward(to.upstream, head, &path, admission, peer, visit)
+                    .forward(to.upstream, onward, head, admission, visit)
                     .await;
             }
-            Action::Phone(route) => {
-                let phoning = self.phone(route, head, &path, body, peer, visit);
-                return Box::pin(phoning).await;
-            }
+            Action::Phone(to) => return Box::pin(self.phone(to, onward, head, body, visit)).await,
             Action::Verdict(verdict) => Box::pin(self.verdict(verdict, head, peer, visit)).await?,
             Action::Login(login) => Box::pin(self.log_in(login, &head, body, peer, visit)).await?,
             Action::Check { apps, response } => {
@@ -145,6 +161,13 @@ impl Gateway {
             }
         };
         Ok(own.map(AnswerBody::own))
+    }
+
+    /// A trusted proxy with the client behind it.
+    fn told(&self, head: &Parts, peer: &Peer) -> Peer {
+        let server = &self.shared.plan.server;
+        let (form, trusted) = (server.proxy_headers, &server.trusted_proxies);
+        forwarded::read(&head.headers, peer, form, trusted)
     }
 
     fn route(
@@ -162,32 +185,6 @@ impl Gateway {
             .ok_or_else(|| NoRoute::NotFound.into())
     }
 
-    async fn forward(
-        &self,
-        upstream: usize,
-        head: Parts,
-        path: &RequestPath<'_>,
-        admission: Admission,
-        peer: &Peer,
-        visit: &mut Visit,
-    ) -> Result<Response<AnswerBody>, Refusal> {
-        let Admission { session, body } = admission;
-        visit.seat = self.shared.crowds.enter(upstream).await?;
-        let sealed = self.sealer.seal(Outbound {
-            head,
-            path,
-            body,
-            peer,
-            request_id: &visit.request_id,
-            identity: session.as_ref().map(|session| session.facts()),
-            event: None,
-        });
-        let since = Instant::now();
-        let answer = self.upstreams.send(upstream, sealed).await;
-        visit.upstream_took = Some(since.elapsed());
-        Ok(answer?.map(AnswerBody::upstream))
-    }
-
     async fn log_in(
         &self,
         route: &Login,
@@ -198,7 +195,7 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Refusal> {
         visit.app = route.apps.only().map(|app| app.index);
         check_method(&head.method)?;
-        self.shared.limits.login(head, peer)?;
+        self.shared.limits.login(peer)?;
         let body = self.read_fields(head, body).await?;
         let (app, login) = LoginRequest::read(head, &body, &route.apps)?;
         visit.app = Some(app.index);
@@ -268,10 +265,14 @@ impl Gateway {
 impl Handler for Gateway {
     type Body = OutcomeBody;
 
-    async fn handle(&self, asked: Asked, peer: &Peer) -> Response<OutcomeBody> {
+    async fn handle(&self, asked: Asked, peer: &Peer) -> Answer<OutcomeBody> {
         let Asked { head, body, at } = asked;
+        let told = peer.is_trusted();
+        let told = told.then(|| Box::new(self.told(&head, peer)));
+        let peer = told.as_deref().unwrap_or(peer);
         let mut visit = Box::new(Visit::begin(&head, at, peer, &self.ledger));
         let rest = outcome::Rest::of(&head, &body);
+        visit.page = self.page(&head);
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
             Ok(answer) => answer,
             Err(refusal) => {
@@ -281,12 +282,17 @@ impl Handler for Gateway {
                 answer
             }
         };
-        answer
-            .headers_mut()
-            .insert(X_REQUEST_ID, visit.request_id.as_header().clone());
+        if self.changes_answers {
+            self.finish(&mut answer, &visit);
+        }
         self.tell_of_tls(answer.headers_mut(), peer);
         visit.status = Some(answer.status());
-        answer.map(|body| OutcomeBody::new(body, visit))
+        let mut passing = answer.body_mut().take_lines();
+        passing.push(X_REQUEST_ID.as_str(), visit.request_id.as_bytes());
+        Answer {
+            passing,
+            response: answer.map(|body| OutcomeBody::new(body, visit)),
+        }
     }
 
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes {

@@ -27,22 +27,27 @@
 //! # The journey of an authenticated request
 //!
 //! 1. A worker's [`listener`] accepts the connection (socket.rs), drives it (connection.rs) within its times (pulse.rs),
-//!    reads each request (http1/request.rs), and hands it to the [`gateway`], its [`listener::Handler`].
-//! 2. What two parsers could read differently is refused: how a head is written and where its body ends by
-//!    http1/request.rs, the rest of the head by [`wire::head`], the path by [`domain::path`].
+//!    reads each request (http1/request.rs), and hands it to the [`gateway`], its [`listener::Handler`]. Where the client
+//!    speaks HTTP/2, each stream is such a request (http2/stream.rs), said in the words of HTTP/1.1 (http2/request.rs),
+//!    within bounds of its own (http2/limits.rs, frames.rs, pace.rs).
+//! 2. Who is behind a trusted proxy is read by [`wire::forwarded`]. What two parsers could read differently is refused:
+//!    how a head is written and where its body ends by http1/request.rs, the rest of the head by [`wire::head`], the path
+//!    by [`domain::path`].
 //! 3. [`domain::route`] finds the most specific route. What has none is refused, and so is the path of an `on_login`
-//!    ([`domain::call_path`]).
+//!    ([`domain::call_path`]). A browser that asks for a page whether it may is answered here (gateway/cors.rs), and
 //!    gateway/limits.rs counts who comes too often.
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes
 //!    `wechat/key_checks.rs` ask, on the control runtime, whether the key is stale. `gateway/phone.rs` does the same with
 //!    the number for which [`endpoints::phone`] exchanges a code, under an access token (`wechat/access_token.rs`).
-//! 6. gateway/crowds.rs gives it a place among those that the backend may have. [`upstream`] seals the request
-//!    (seal.rs), takes a connection of this worker's own (send.rs, pool.rs), and carries the exchange over it
-//!    (exchange.rs): the request goes out (request.rs) while the reply comes in (reply.rs).
-//! 7. The answer streams back (http1/answer.rs, outgoing.rs). With its last byte gateway/outcome.rs ends the visit, and
-//!    gateway/visit.rs counts and writes the access line (telemetry/access.rs).
+//! 6. gateway/forward.rs gives the path the beginning that the route says ([`domain::prefix`]), has the request sealed
+//!    (upstream/seal.rs), and waits for a place among those that the backend may have (gateway/crowds.rs). [`upstream`]
+//!    chooses a server (server.rs, watch.rs), takes a connection of this worker's own to it (send.rs, pool.rs), in clear or
+//!    under TLS (stream.rs), and carries the exchange over it (exchange.rs): the request goes out (request.rs) while the
+//!    reply comes in (reply.rs).
+//! 7. The answer streams back (http1/answer.rs, outgoing.rs, or http2/stream.rs). With its last byte gateway/outcome.rs
+//!    ends the visit, and gateway/visit.rs counts and writes the access line (telemetry/access.rs).
 //!
 //! # The journey of a login
 //!

@@ -1,11 +1,12 @@
 //! What a route does: one of wxgate's own actions, or an upstream behind a guard. Knows no paths.
 
 use super::answer;
+use super::headers::Managed;
 use super::login_apps;
 use super::on_login;
 use super::open_data;
 use super::phone;
-use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login};
+use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::Source;
 use super::verdict;
@@ -24,6 +25,10 @@ pub(super) struct Scope<'a> {
     pub(super) claims: &'a [String],
     /// Whether there is a proxy in front whose word counts.
     pub(super) has_front: bool,
+    /// The headers that no route may change.
+    pub(super) managed: &'a Managed,
+    /// Where requests have their token.
+    pub(super) sessions: &'a SessionsPlan,
 }
 
 pub(super) fn plan(

@@ -43,6 +43,9 @@ pub enum CertificateError {
     /// No certificate is in it.
     #[error("`{0}` holds no certificate; it must have the whole chain in PEM, the server's first")]
     NoCertificate(String),
+    /// No authority's certificate is in it.
+    #[error("`{0}` holds no certificate; it must have those of the authorities in PEM")]
+    NoRoot(String),
     /// No key is in it.
     #[error("`{0}` holds no private key; it must have one in PEM")]
     NoKey(String),
@@ -205,6 +208,21 @@ fn digests(texts: &[Vec<u8>]) -> Vec<[u8; 32]> {
         .iter()
         .map(|text| Sha256::digest(text).into())
         .collect()
+}
+
+/// The certificates in a file of authorities, whatever the time.
+pub(super) fn read_authorities(
+    file: &NamedFile,
+) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let pem = file.read()?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match read {
+        Ok(none) if none.is_empty() => Err(CertificateError::NoRoot(file.name.clone())),
+        read => read.map_err(|error| CertificateError::NoPem {
+            path: file.name.clone(),
+            error,
+        }),
+    }
 }
 
 /// The chain that is in the `pem` of the file called `path`, if all of it is valid at `now`.

@@ -1,6 +1,11 @@
 //! Which header names a config may give a meaning of their own. Knows no values.
 
 use http::HeaderName;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+
+use super::plan::{IdentityPlan, SessionsPlan};
+use crate::domain::managed_names::{ManagedNames, X_REQUEST_ID, fold};
+use crate::domain::token::TokenPlace;
 
 /// Names that HTTP, or what wxgate itself says, depends on, folded.
 const RESERVED: [&str; 32] = [
@@ -43,21 +48,52 @@ const RESERVED_PREFIXES: [&str; 5] = ["access_control_", "content_", "if_", "sec
 
 /// Whether HTTP or wxgate itself needs the header.
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
-    let name = folded(name);
-    RESERVED.contains(&name.as_str())
+    let name = fold(name.as_str());
+    let name = String::from_utf8_lossy(&name);
+    RESERVED.contains(&name.as_ref())
         || RESERVED_PREFIXES
             .iter()
             .any(|prefix| name.starts_with(prefix))
 }
 
-/// The name as CGI and PHP see it, where `X-OpenId`, `x_openid` and `X.OpenId` are one.
-pub(super) fn folded(name: &HeaderName) -> String {
-    let fold = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '_'
+/// Where a header stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// In what a backend gets.
+    Request,
+    /// In what a client gets.
+    Response {
+        /// Whether the route itself says which pages may read it.
+        has_cors: bool,
+    },
+}
+
+/// The names that wxgate alone sets or takes away, in every spelling.
+pub(super) struct Managed {
+    from_clients: ManagedNames,
+    from_backends: ManagedNames,
+}
+
+impl Managed {
+    pub(super) fn of(identity: &IdentityPlan, sessions: &SessionsPlan) -> Self {
+        let tokens = sessions.token.iter().filter_map(|place| match place {
+            TokenPlace::Header(name) if name != AUTHORIZATION => Some(name.clone()),
+            _ => None,
+        });
+        let names = identity.names().chain([CONTENT_LENGTH]);
+        let clients = names.clone().chain(tokens);
+        let clients = clients.chain(sessions.beside.iter().cloned());
+        Self {
+            from_clients: ManagedNames::of_clients(clients),
+            from_backends: ManagedNames::of_backends(names.chain([X_REQUEST_ID])),
         }
-    };
-    name.as_str().chars().map(fold).collect()
+    }
+
+    pub(super) fn cover(&self, name: &HeaderName, side: Side) -> bool {
+        let names = match side {
+            Side::Request => &self.from_clients,
+            Side::Response { .. } => &self.from_backends,
+        };
+        !names.sieve([]).passes(name.as_str().as_bytes())
+    }
 }

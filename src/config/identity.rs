@@ -9,6 +9,7 @@ use super::raw::{RawIdentity, Text, Texts};
 use super::sessions::DEFAULT_TOKEN;
 use super::source::{Place, Source};
 use crate::domain::identity::Fact;
+use crate::domain::managed_names::fold;
 use crate::domain::token::TokenPlace;
 
 /// A whole set of headers that some backends are written for.
@@ -185,10 +186,10 @@ impl Use {
 
     /// Notes that the name has another meaning already, at the one of the two that is written.
     fn check(&self, others: &[Self], source: &Source<'_>) {
-        let name = headers::folded(&self.name);
+        let name = fold(self.name.as_str());
         let taken = others
             .iter()
-            .find(|other| headers::folded(&other.name) == name);
+            .find(|other| fold(other.name.as_str()) == name);
         if let Some(taken) = taken
             && let Some(place) = self.place.or(taken.place)
         {

@@ -8,8 +8,11 @@ mod actions;
 mod admin;
 mod answer;
 mod apps;
+mod backend_tls;
 mod body_fields;
 mod certificates;
+mod changes;
+mod cors;
 mod dialect;
 mod headers;
 mod identity;
@@ -47,6 +50,7 @@ pub use problems::Problems;
 pub use surroundings::Surroundings;
 
 use actions::Scope;
+use headers::Managed;
 use plan::Plan;
 use raw::{RawConfig, Text};
 use source::Source;
@@ -85,17 +89,21 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
     let upstream_names = names(&raw.upstreams);
     let server = server::plan(raw.server, source, surroundings);
     let apps = apps::plan(raw.apps, source, surroundings);
-    let sessions = raw.sessions.as_ref();
-    let tokens = sessions.and_then(|sessions| sessions.token.clone());
+    let written = raw.sessions.as_ref();
+    let tokens = written.and_then(|sessions| sessions.token.clone());
     let dialects = dialect::spoken(&raw.routes);
     let taken = body_fields::read_by(&raw.routes, source);
     let identity = identity::plan(raw.identity, tokens.as_ref(), &dialects, source);
+    let sessions = sessions::plan(raw.sessions, &dialects, &taken, source);
+    let managed = Managed::of(&identity, &sessions);
     let scope = Scope {
         app_names: &app_names,
         apps: &apps,
         upstream_names: &upstream_names,
         claims: &identity.claims,
         has_front: !server.trusted_proxies.is_empty(),
+        managed: &managed,
+        sessions: &sessions,
     };
     let (routes, route_table) = routes::plan(raw.routes, &scope, &server, source);
     Plan {
@@ -106,7 +114,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         limits: limits::plan(raw.limits, source),
         wechat: wechat::plan(raw.wechat, source),
         apps,
-        sessions: sessions::plan(raw.sessions, &dialects, &taken, source),
+        sessions,
         identity,
         upstreams: upstreams::plan(raw.upstreams, source, surroundings),
         routes,

@@ -1,28 +1,28 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
 mod limits;
+mod route;
 mod server;
+mod upstream;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, StatusCode, uri::Authority};
+use http::HeaderName;
 
-use crate::domain::app_choice::AppChoice;
-use crate::domain::call_path::CallPath;
-use crate::domain::field_name::FieldName;
-use crate::domain::front::Front;
 use crate::domain::identity::{App, Fact};
-use crate::domain::refusal::RefusalCode;
-use crate::domain::route::{RoutePattern, RouteTable};
+use crate::domain::route::RouteTable;
 use crate::domain::secret::Secret;
 use crate::domain::session::SessionLimits;
-use crate::domain::template::Template;
 use crate::domain::token::TokenPlace;
 
 pub use limits::{CrowdPlan, LimitsPlan, Rate};
+pub use route::{
+    Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
+    RefusalShapes, RouteChanges, RoutePlan, Verdict,
+};
 pub use server::{AdminPlan, ListenPlan, ServerPlan, TlsPlan};
+pub use upstream::{BackendTls, Balance, HealthPlan, ServerAddress, UpstreamPlan};
 
 /// A whole config.
 #[derive(Debug)]
@@ -99,6 +99,13 @@ pub struct IdentityPlan {
     pub claims: Vec<String>,
 }
 
+impl IdentityPlan {
+    /// The names of its headers.
+    pub fn names(&self) -> impl Iterator<Item = HeaderName> + Clone {
+        self.headers.iter().map(|header| header.name.clone())
+    }
+}
+
 /// A header that tells one fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeader {
@@ -106,251 +113,6 @@ pub struct IdentityHeader {
     pub name: HeaderName,
     /// What it tells.
     pub fact: Fact,
-}
-
-/// `[upstreams.NAME]`.
-#[derive(Clone, Debug)]
-pub struct UpstreamPlan {
-    /// The name.
-    pub name: String,
-    /// The servers, which take turns; at least one.
-    pub servers: Vec<ServerAddress>,
-    /// Until a connection stands.
-    pub connect_timeout: Duration,
-    /// Until the response head.
-    pub timeout: Duration,
-    /// How many requests it takes at a time; none for all.
-    pub crowd: Option<CrowdPlan>,
-}
-
-/// `"http://host:port"`, without path, query and user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAddress(Authority);
-
-impl ServerAddress {
-    /// Takes an authority that has a port, or means port 80.
-    #[must_use]
-    pub fn new(authority: Authority) -> Self {
-        Self(authority)
-    }
-
-    /// The name or address, an IPv6 one without its brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        self.0.host().trim_start_matches('[').trim_end_matches(']')
-    }
-
-    /// The port.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.0.port_u16().unwrap_or(80)
-    }
-}
-
-impl fmt::Display for ServerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// `[[routes]]`.
-#[derive(Debug)]
-pub struct RoutePlan {
-    /// What logs and metrics call it: the path as written, with methods and hosts before it if it has them.
-    pub label: String,
-    /// What it asks of a request.
-    pub pattern: RoutePattern,
-    /// What it does.
-    pub action: Action,
-    /// Bytes of a request body.
-    pub max_body: u64,
-    /// `refusals`: its own answer shapes.
-    pub refusals: RefusalShapes,
-}
-
-/// What a route does.
-#[derive(Debug)]
-pub enum Action {
-    /// `action = "login"`.
-    Login(Login),
-    /// `action = "check"`.
-    Check {
-        /// Whose sessions it takes.
-        apps: Apps,
-        /// `response`, if it has its own.
-        response: Option<Template>,
-    },
-    /// `action = "logout"`.
-    Logout {
-        /// Whose sessions it takes.
-        apps: Apps,
-        /// `response`, if it has its own.
-        response: Option<Template>,
-    },
-    /// `action = "phone"`.
-    Phone(PhoneRoute),
-    /// `action = "auth-request"`, `"forward-auth"` or `"ext-authz"`.
-    Verdict(Verdict),
-    /// `upstream = "…"`.
-    Forward(Forward),
-}
-
-/// What a login route does.
-#[derive(Debug)]
-pub struct Login {
-    /// The apps whose codes it takes.
-    pub apps: AppChoice,
-    /// `on_login`, if a backend is told.
-    pub on_login: Option<Arc<OnLogin>>,
-    /// `response`, if it has its own.
-    pub response: Option<Template>,
-}
-
-/// `on_login = { … }`: the backend that is told of a login before it is answered.
-#[derive(Debug, PartialEq, Eq)]
-pub struct OnLogin {
-    /// Its place among the upstreams.
-    pub upstream: usize,
-    /// Where it is told, and where nobody else comes.
-    pub path: CallPath,
-    /// The whole call.
-    pub timeout: Duration,
-    /// What becomes of the login if the call fails.
-    pub on_failure: OnFailure,
-    /// The claims that have a header, in the order of the config.
-    pub claims: Vec<String>,
-}
-
-/// `on_failure = "…"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The login is refused.
-    Refuse,
-    /// The login goes on as if the backend had nothing to say.
-    Pass,
-}
-
-/// What a route does with a phone code.
-#[derive(Debug)]
-pub struct PhoneRoute {
-    /// Whose sessions it takes.
-    pub apps: Apps,
-    /// Who is told the number.
-    pub recipient: Recipient,
-}
-
-/// Who is told a user's phone number.
-#[derive(Debug)]
-pub enum Recipient {
-    /// A backend, in the body of the request.
-    Upstream {
-        /// Its place among the upstreams.
-        upstream: usize,
-        /// The name under which the number goes on.
-        field: FieldName,
-    },
-    /// The client itself, in this answer.
-    Client(Template),
-}
-
-/// How a route tells a proxy in front whether a request may pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// How the proxy asks.
-    pub front: Front,
-    /// Who is let through.
-    pub guard: Guard,
-    /// Whose sessions it takes.
-    pub apps: Apps,
-}
-
-/// What a route with an upstream does.
-#[derive(Debug)]
-pub struct Forward {
-    /// Its place among the upstreams.
-    pub upstream: usize,
-    /// Who is let through.
-    pub guard: Guard,
-    /// Whose sessions it takes.
-    pub apps: Apps,
-    /// `open_data = "decrypt"`: the name under which encrypted data goes on, opened.
-    pub open_data: Option<FieldName>,
-}
-
-/// `auth = "…"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
-    /// Only requests with a session.
-    Required,
-    /// Requests with a session under its identity, all others without one.
-    Optional,
-    /// All requests, without an identity.
-    None,
-}
-
-/// The apps whose sessions a route takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Apps {
-    /// All of them.
-    Any,
-    /// These, by their places.
-    Only(Vec<usize>),
-}
-
-impl Apps {
-    /// Whether sessions of `app` are taken.
-    #[must_use]
-    pub fn include(&self, app: &App) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Only(apps) => apps.contains(&app.index),
-        }
-    }
-}
-
-/// The answer shapes of some refusals.
-#[derive(Clone, Debug, Default)]
-pub struct RefusalShapes(Vec<(RefusalCode, RefusalShape)>);
-
-/// What a refusal looks like: each part only where the config says it.
-#[derive(Clone, Debug)]
-pub struct RefusalShape {
-    /// `status`.
-    pub status: Option<StatusCode>,
-    /// `body`.
-    pub body: Option<Template>,
-}
-
-impl RefusalShapes {
-    /// Collects shapes, each for its code.
-    #[must_use]
-    pub fn new(shapes: Vec<(RefusalCode, RefusalShape)>) -> Self {
-        Self(shapes)
-    }
-
-    /// These shapes, and those of `others` for what they leave open: a whole code, its status, or its body.
-    #[must_use]
-    pub fn or(mut self, others: Self) -> Self {
-        for (code, other) in others.0 {
-            match self.0.iter_mut().find(|(known, _)| *known == code) {
-                Some((_, shape)) => {
-                    shape.status = shape.status.or(other.status);
-                    shape.body = shape.body.take().or(other.body);
-                }
-                None => self.0.push((code, other)),
-            }
-        }
-        self
-    }
-
-    /// The shape of `code`, if it has one here.
-    #[must_use]
-    pub fn get(&self, code: RefusalCode) -> Option<&RefusalShape> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == code)
-            .map(|(_, shape)| shape)
-    }
 }
 
 /// `[log]`.

@@ -3,6 +3,7 @@
 
 mod limits;
 mod log;
+mod route;
 
 use toml::de::DeValue;
 
@@ -11,6 +12,7 @@ use super::table::Table;
 
 pub(super) use limits::RawLimits;
 pub(super) use log::RawLog;
+pub(super) use route::{RawChanges, RawCors, RawDeed, RawHeaders, RawOnLogin, RawRoute, RawRule};
 
 /// A text and its place.
 pub(super) type Text = At<String>;
@@ -56,6 +58,7 @@ pub(super) struct RawServer {
     pub(super) listen: Option<Texts>,
     pub(super) workers: Option<At<u64>>,
     pub(super) trusted_proxies: Option<Texts>,
+    pub(super) proxy_headers: Option<Text>,
     pub(super) max_connections: Option<At<u64>>,
     pub(super) max_connections_per_address: Option<At<u64>>,
     pub(super) header_timeout: Option<Text>,
@@ -66,6 +69,7 @@ pub(super) struct RawServer {
     pub(super) tls: Vec<RawTls>,
     pub(super) hsts: Option<Text>,
     pub(super) redirect: Option<Texts>,
+    pub(super) h2c: Option<bool>,
 }
 
 impl RawServer {
@@ -74,6 +78,7 @@ impl RawServer {
             listen: server.one_or_more("listen"),
             workers: server.number("workers", 1),
             trusted_proxies: server.texts("trusted_proxies"),
+            proxy_headers: server.text("proxy_headers"),
             max_connections: server.number("max_connections", 1),
             max_connections_per_address: server.number("max_connections_per_address", 1),
             header_timeout: server.duration("header_timeout"),
@@ -84,6 +89,7 @@ impl RawServer {
             tls: server.one_or_more_tables("tls", RawTls::fields),
             hsts: server.duration("hsts"),
             redirect: server.one_or_more("redirect"),
+            h2c: server.flag("h2c"),
         }
     }
 }
@@ -233,6 +239,13 @@ impl RawIdentity {
 
 pub(super) struct RawUpstream {
     pub(super) servers: Option<Texts>,
+    pub(super) host: Option<Text>,
+    pub(super) tls: Option<RawBackendTls>,
+    pub(super) balance: Option<Text>,
+    pub(super) max_fails: Option<At<u64>>,
+    pub(super) fail_timeout: Option<Text>,
+    pub(super) retries: Option<At<u64>>,
+    pub(super) health: Option<RawHealth>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) max_requests: Option<At<u64>>,
@@ -243,6 +256,13 @@ impl RawUpstream {
     fn fields(upstream: &mut Table<'_>) -> Self {
         Self {
             servers: upstream.needed("servers", Table::some_texts),
+            host: upstream.text("host"),
+            tls: upstream.table("tls", RawBackendTls::fields),
+            balance: upstream.text("balance"),
+            max_fails: upstream.number("max_fails", 1),
+            fail_timeout: upstream.duration("fail_timeout"),
+            retries: upstream.number("retries", 0),
+            health: upstream.table("health", RawHealth::fields),
             connect_timeout: upstream.duration("connect_timeout"),
             timeout: upstream.duration("timeout"),
             max_requests: upstream.number("max_requests", 1),
@@ -251,91 +271,34 @@ impl RawUpstream {
     }
 }
 
-pub(super) struct RawRoute<'a> {
-    pub(super) rule: RawRule,
-    pub(super) deed: RawDeed<'a>,
-    pub(super) max_body: Option<Text>,
-    pub(super) refusals: Vec<(Text, RawRefusal<'a>)>,
-}
-
-impl<'a> RawRoute<'a> {
-    fn fields(route: &mut Table<'a>) -> Self {
-        Self {
-            rule: RawRule::fields(route),
-            deed: RawDeed::fields(route),
-            max_body: route.size("max_body"),
-            refusals: route.named("refusals", RawRefusal::fields),
-        }
-    }
-}
-
-/// What a route asks of a request.
-pub(super) struct RawRule {
+pub(super) struct RawHealth {
     pub(super) path: Option<Text>,
-    pub(super) methods: Option<Texts>,
-    pub(super) hosts: Option<Texts>,
-}
-
-impl RawRule {
-    fn fields(route: &mut Table<'_>) -> Self {
-        Self {
-            path: route.needed("path", Table::text),
-            methods: route.some_texts("methods"),
-            hosts: route.some_texts("hosts"),
-        }
-    }
-}
-
-/// What a route does with a request.
-pub(super) struct RawDeed<'a> {
-    /// The place of the route.
-    pub(super) place: Place,
-    pub(super) action: Option<Text>,
-    pub(super) dialect: Option<Text>,
-    pub(super) response: Option<Shape<'a>>,
-    pub(super) upstream: Option<Text>,
-    pub(super) auth: Option<Text>,
-    pub(super) app: Option<Texts>,
-    pub(super) on_login: Option<RawOnLogin>,
-    pub(super) app_from: Option<Texts>,
-    pub(super) open_data: Option<Text>,
-    pub(super) open_data_field: Option<Text>,
-}
-
-impl<'a> RawDeed<'a> {
-    fn fields(route: &mut Table<'a>) -> Self {
-        Self {
-            place: route.place(),
-            action: route.text("action"),
-            dialect: route.text("dialect"),
-            response: route.any("response"),
-            upstream: route.text("upstream"),
-            auth: route.text("auth"),
-            app: route.one_or_more("app"),
-            on_login: route.table("on_login", RawOnLogin::fields),
-            app_from: route.one_or_more("app_from"),
-            open_data: route.text("open_data"),
-            open_data_field: route.text("open_data_field"),
-        }
-    }
-}
-
-pub(super) struct RawOnLogin {
-    pub(super) place: Place,
-    pub(super) upstream: Option<Text>,
-    pub(super) path: Option<Text>,
+    pub(super) interval: Option<Text>,
     pub(super) timeout: Option<Text>,
-    pub(super) on_failure: Option<Text>,
 }
 
-impl RawOnLogin {
-    fn fields(on_login: &mut Table<'_>) -> Self {
+impl RawHealth {
+    fn fields(health: &mut Table<'_>) -> Self {
         Self {
-            place: on_login.place(),
-            upstream: on_login.needed("upstream", Table::text),
-            path: on_login.needed("path", Table::text),
-            timeout: on_login.duration("timeout"),
-            on_failure: on_login.text("on_failure"),
+            path: health.needed("path", Table::text),
+            interval: health.duration("interval"),
+            timeout: health.duration("timeout"),
+        }
+    }
+}
+
+pub(super) struct RawBackendTls {
+    pub(super) place: Place,
+    pub(super) ca: Option<Text>,
+    pub(super) server_name: Option<Text>,
+}
+
+impl RawBackendTls {
+    fn fields(tls: &mut Table<'_>) -> Self {
+        Self {
+            place: tls.place(),
+            ca: tls.text("ca"),
+            server_name: tls.text("server_name"),
         }
     }
 }

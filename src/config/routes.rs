@@ -3,15 +3,19 @@
 use http::Method;
 
 use super::actions::{self, Scope};
+use super::changes;
+use super::cors::{self, Around};
 use super::dialect;
-use super::plan::{Action, RefusalShapes, RoutePlan, ServerPlan};
+use super::plan::{Action, RefusalShapes, RouteChanges, RoutePlan, ServerPlan};
 use super::raw::{RawRoute, RawRule, Texts};
 use super::refusals;
 use super::source::{Place, Source};
 use super::units::size;
 use super::verdict;
 use crate::domain::call_path::CallPath;
-use crate::domain::route::{HostPattern, PathPattern, RoutePattern, RouteTable};
+use crate::domain::cors::Cors;
+use crate::domain::host_pattern::HostPattern;
+use crate::domain::route::{PathPattern, RoutePattern, RouteTable};
 
 /// The routes in the order of the file, and the table that finds their places.
 pub(super) fn plan(
@@ -20,19 +24,7 @@ pub(super) fn plan(
     server: &ServerPlan,
     source: &Source<'_>,
 ) -> (Vec<RoutePlan>, RouteTable) {
-    let read = |raw: RawRoute<'_>| {
-        let mut defaults = dialect::plan(&raw.deed, source);
-        let place = raw.deed.on_login.as_ref().map(|on_login| on_login.place);
-        let action = actions::plan(raw.deed, &raw.rule, scope, source);
-        verdict::check_refusals(action.as_ref(), &raw.refusals, source);
-        let deed = Deed {
-            on_login: place,
-            action: action.map(|action| defaults.complete(action)),
-            max_body: source.accept(raw.max_body, size).unwrap_or(server.max_body),
-            refusals: refusals::plan(raw.refusals, source).or(defaults.refusals),
-        };
-        (Rule::read(raw.rule, source), deed)
-    };
+    let read = |raw| read(raw, scope, server, source);
     let (rules, deeds): (Vec<_>, Vec<_>) = raw.into_iter().map(read).unzip();
     let closed = close(&deeds, &rules, source);
     let table = arrange(rules.iter().flatten(), source).closed_at(closed);
@@ -41,11 +33,49 @@ pub(super) fn plan(
     (routes.collect(), table)
 }
 
+fn read(
+    raw: RawRoute<'_>,
+    scope: &Scope<'_>,
+    server: &ServerPlan,
+    source: &Source<'_>,
+) -> (Option<Rule>, Deed) {
+    let mut defaults = dialect::plan(&raw.deed, source);
+    let place = raw.deed.on_login.as_ref().map(|on_login| on_login.place);
+    let (has_upstream, has_cors) = (raw.deed.upstream.is_some(), raw.cors.is_some());
+    let action = actions::plan(raw.deed, &raw.rule, scope, source);
+    verdict::check_refusals(action.as_ref(), &raw.refusals, source);
+    let rule = Rule::read(raw.rule, source);
+    let changes = if has_upstream {
+        let path = rule.as_ref().map(|rule| &rule.pattern.path);
+        changes::plan(raw.changes, path, scope.managed, has_cors, source)
+    } else {
+        changes::refuse(&raw.changes, source);
+        RouteChanges::default()
+    };
+    let around = Around {
+        methods: rule.as_ref().map_or(&[], |rule| &rule.pattern.methods),
+        action: action.as_ref(),
+        sessions: scope.sessions,
+    };
+    let cors = raw.cors.and_then(|raw| cors::plan(raw, &around, source));
+    let deed = Deed {
+        on_login: place,
+        action: action.map(|action| defaults.complete(action)),
+        changes,
+        cors,
+        max_body: source.accept(raw.max_body, size).unwrap_or(server.max_body),
+        refusals: refusals::plan(raw.refusals, source).or(defaults.refusals),
+    };
+    (rule, deed)
+}
+
 /// What a route does, as far as it makes sense.
 struct Deed {
     action: Option<Action>,
     /// Where it says what is called at a login.
     on_login: Option<Place>,
+    changes: RouteChanges,
+    cors: Option<Cors>,
     max_body: u64,
     refusals: RefusalShapes,
 }
@@ -56,6 +86,8 @@ impl Deed {
             label: rule.label,
             pattern: rule.pattern,
             action: self.action?,
+            changes: self.changes,
+            cors: self.cors,
             max_body: self.max_body,
             refusals: self.refusals,
         })
@@ -134,9 +166,9 @@ fn close(deeds: &[Deed], rules: &[Option<Rule>], source: &Source<'_>) -> Vec<Cal
 /// A text that is no method.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no method; write it in capitals, such as \"GET\"")]
-struct NoMethod(String);
+pub(super) struct NoMethod(String);
 
-fn method(text: &str) -> Result<Method, NoMethod> {
+pub(super) fn method(text: &str) -> Result<Method, NoMethod> {
     let is_capital = text
         .bytes()
         .all(|b| b.is_ascii_uppercase() || b"-_".contains(&b));

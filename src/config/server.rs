@@ -13,8 +13,14 @@ use super::source::{At, Place, Source};
 use super::surroundings::Surroundings;
 use super::tls;
 use super::units::{UnitError, duration, size};
+use crate::domain::peer::ProxyHeaders;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+const PROXY_HEADERS: [(&str, ProxyHeaders); 2] = [
+    ("x-forwarded", ProxyHeaders::XForwarded),
+    ("forwarded", ProxyHeaders::Forwarded),
+];
 
 pub(super) fn plan(
     raw: Option<RawServer>,
@@ -38,6 +44,9 @@ pub(super) fn plan(
         },
         workers: count(raw.workers, cores()),
         trusted_proxies: source.accept_all(raw.trusted_proxies, network),
+        proxy_headers: source
+            .choose(raw.proxy_headers, "form of proxy headers", &PROXY_HEADERS)
+            .unwrap_or(ProxyHeaders::XForwarded),
         max_connections: count(raw.max_connections, 20_000),
         max_connections_per_address: raw
             .max_connections_per_address
@@ -52,6 +61,7 @@ pub(super) fn plan(
         tls: tls::plan(raw.tls, source, surroundings),
         hsts: source.accept(raw.hsts, duration).map(strict_transport),
         redirect: source.accept_all(raw.redirect, listen),
+        h2c: raw.h2c.unwrap_or_default(),
     }
 }
 

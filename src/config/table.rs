@@ -88,6 +88,15 @@ impl<'a> Table<'a> {
         number.map(|number| place.at(number))
     }
 
+    /// True or false.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let At { value, place } = self.any(key)?;
+        match value {
+            DeValue::Boolean(flag) => Some(flag),
+            other => self.wrong(key, "true or false", &other, place),
+        }
+    }
+
     /// A list of strings.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<At<Vec<At<String>>>> {
         let At { value, place } = self.any(key)?;

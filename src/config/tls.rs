@@ -93,7 +93,7 @@ fn serve(certificates: Certificates) -> Result<TlsPlan, TlsError> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // Sessions are resumed by tickets, which every worker can read and nothing need be kept for.
     config.ticketer = ring::Ticketer::new()?;
     Ok(TlsPlan {

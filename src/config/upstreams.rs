@@ -4,14 +4,19 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::uri::Authority;
 
+use super::backend_tls;
 use super::limits;
-use super::plan::{ServerAddress, UpstreamPlan};
-use super::raw::{RawUpstream, Text};
-use super::source::Source;
+use super::plan::{Balance, HealthPlan, ServerAddress, UpstreamPlan};
+use super::raw::{RawHealth, RawUpstream, Text};
+use super::source::{At, Source};
 use super::surroundings::Surroundings;
 use super::units::duration;
+use crate::domain::host::Host;
+use crate::domain::path::{PathError, RequestPath};
+use crate::domain::peer::Scheme;
 
 pub(super) fn plan(
     raw: Vec<(Text, RawUpstream)>,
@@ -19,25 +24,75 @@ pub(super) fn plan(
     surroundings: &Surroundings,
 ) -> Vec<UpstreamPlan> {
     let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
-    let plan = |(name, raw): (Text, RawUpstream)| UpstreamPlan {
-        name: name.value,
-        crowd: limits::crowd(raw.max_requests, raw.queue, source),
-        servers: source.accept_all(raw.servers, |text| server(text, surroundings)),
-        connect_timeout: timeout(raw.connect_timeout, Duration::from_secs(2)),
-        timeout: timeout(raw.timeout, Duration::from_mins(1)),
+    let plan = |(name, raw): (Text, RawUpstream)| {
+        let place = raw.servers.as_ref().map(|servers| servers.place);
+        let servers = source.accept_all(raw.servers, |text| server(text, surroundings));
+        UpstreamPlan {
+            name: name.value,
+            crowd: limits::crowd(raw.max_requests, raw.queue, source),
+            host: source.accept(raw.host, host),
+            balance: source
+                .choose(raw.balance, "way to balance", &BALANCES)
+                .unwrap_or(Balance::RoundRobin),
+            max_fails: raw.max_fails.as_ref().map_or(3, count),
+            retries: raw.retries.as_ref().map_or(0, count),
+            fail_timeout: timeout(raw.fail_timeout, Duration::from_secs(10)),
+            health: raw.health.and_then(|raw| health(raw, source)),
+            tls: backend_tls::plan(raw.tls, &servers, place, source),
+            servers,
+            connect_timeout: timeout(raw.connect_timeout, Duration::from_secs(2)),
+            timeout: timeout(raw.timeout, Duration::from_mins(1)),
+        }
     };
     raw.into_iter().map(plan).collect()
+}
+
+const BALANCES: [(&str, Balance); 3] = [
+    ("round-robin", Balance::RoundRobin),
+    ("least-connections", Balance::LeastConnections),
+    ("openid", Balance::OpenId),
+];
+
+fn count(written: &At<u64>) -> u32 {
+    u32::try_from(written.value).unwrap_or(u32::MAX)
+}
+
+fn health(raw: RawHealth, source: &Source<'_>) -> Option<HealthPlan> {
+    let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
+    let (interval, patience) = (
+        timeout(raw.interval, Duration::from_secs(5)),
+        timeout(raw.timeout, Duration::from_secs(2)),
+    );
+    Some(HealthPlan {
+        path: source.accept(raw.path, health_path)?,
+        interval,
+        timeout: patience,
+    })
+}
+
+/// Why a text is nothing to ask a server for.
+#[derive(Debug, thiserror::Error)]
+enum NoPath {
+    #[error("`{0}` cannot stand in this path; write one path alone, such as \"/healthz\"")]
+    Delimiter(char),
+    #[error("no request can have this path: {0}")]
+    Path(#[from] PathError),
+}
+
+fn health_path(text: &str) -> Result<RequestPath<'static>, NoPath> {
+    match text.chars().find(|c| matches!(c, '*' | '?' | '#')) {
+        Some(delimiter) => Err(NoPath::Delimiter(delimiter)),
+        None => Ok(RequestPath::parse(text)?.into_owned()),
+    }
 }
 
 /// Why a text is no server.
 #[derive(Debug, thiserror::Error)]
 enum NoServer {
-    #[error("`{0}` is no server; write \"http://HOST:PORT\", without path, query and user")]
-    Form(String),
     #[error(
-        "`{0}` asks for TLS, but this version speaks only http to backends; write \"http://…\""
+        "`{0}` is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", without path, query and user"
     )]
-    Tls(String),
+    Form(String),
     #[error("the name `{name}` does not resolve: {error}")]
     Unresolved {
         name: String,
@@ -47,9 +102,6 @@ enum NoServer {
 }
 
 fn server(text: &str, surroundings: &Surroundings) -> Result<ServerAddress, NoServer> {
-    if text.starts_with("https://") {
-        return Err(NoServer::Tls(text.to_owned()));
-    }
     let address = address(text).ok_or_else(|| NoServer::Form(text.to_owned()))?;
     if address.host().parse::<IpAddr>().is_ok() {
         return Ok(address);
@@ -63,11 +115,29 @@ fn server(text: &str, surroundings: &Surroundings) -> Result<ServerAddress, NoSe
     }
 }
 
+/// A text that is no `Host`.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is no host; write a name or an address, such as \"api.internal\" or \"api.internal:8080\""
+)]
+struct NoHost(String);
+
+fn host(text: &str) -> Result<HeaderValue, NoHost> {
+    let value = Host::parse(text).and_then(|_| HeaderValue::from_str(text).ok());
+    value.ok_or_else(|| NoHost(text.to_owned()))
+}
+
 fn address(text: &str) -> Option<ServerAddress> {
-    let authority: Authority = text.strip_prefix("http://")?.parse().ok()?;
+    let plain = text
+        .strip_prefix("http://")
+        .map(|rest| (Scheme::Http, rest));
+    let secure = || Some((Scheme::Https, text.strip_prefix("https://")?));
+    let (scheme, authority) = plain.or_else(secure)?;
+    let authority: Authority = authority.parse().ok()?;
     let host = authority.host();
     let is_bare = authority.as_str() == host;
     let has_port = authority.port_u16().is_some_and(|port| port > 0);
     let has_user = authority.as_str().contains('@');
-    (!host.is_empty() && !has_user && (is_bare || has_port)).then(|| ServerAddress::new(authority))
+    (!host.is_empty() && !has_user && (is_bare || has_port))
+        .then(|| ServerAddress::new(scheme, authority))
 }

@@ -108,6 +108,17 @@ impl<'a> RequestPath<'a> {
         &self.matched
     }
 
+    /// What follows the first `count` bytes of the decoded path, as it goes to the backend; none if it is shorter.
+    #[must_use]
+    pub fn sent_after(&self, count: usize) -> Option<&str> {
+        let mut rest = self.sent.as_ref();
+        for _ in 0..count {
+            let width = if rest.starts_with('%') { 3 } else { 1 };
+            rest = rest.get(width..)?;
+        }
+        Some(rest)
+    }
+
     /// The path as those see it who drop `;parameters` from every segment; none if it has no parameters.
     #[must_use]
     pub fn without_parameters(&self) -> Option<Vec<u8>> {

@@ -1,13 +1,14 @@
 //! Which rule a request falls under: the most specific one wins. Knows nothing of what a rule does.
 
 use std::borrow::Cow;
-use std::net::Ipv6Addr;
 
 use http::Method;
 use rustc_hash::FxHashMap;
 
 use super::call_path::CallPath;
+use super::host_pattern::HostPattern;
 use super::path::{PathError, RequestPath};
+use super::prefix::{PathPrefix, PrefixChange};
 
 /// The path of a rule: one path, or everything below one at a segment border.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,14 @@ impl PathPattern {
     pub fn is_closed_by(&self, call: &CallPath) -> bool {
         match self {
             Self::Exact(path) | Self::Below(path) => call.closes(path),
+        }
+    }
+
+    /// Whether all requests that it matches begin with `prefix`.
+    #[must_use]
+    pub fn is_under(&self, prefix: &PathPrefix) -> bool {
+        match self {
+            Self::Exact(path) | Self::Below(path) => prefix.begins(path),
         }
     }
 
@@ -72,44 +81,6 @@ impl PathPattern {
             return Err(PathError::EmptySegment.into());
         }
         Ok(Self::Below(matched))
-    }
-}
-
-/// The host of a rule: one name, or all names below one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostPattern {
-    /// This name alone, in lower case.
-    Exact(String),
-    /// All names below this one, in lower case, as `*.example.org` writes it.
-    Below(String),
-}
-
-/// A text that is no host of a rule.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no host; write \"api.example.com\" or \"*.example.com\", without a port")]
-pub struct HostPatternError(String);
-
-impl HostPattern {
-    /// Reads `"name"` or `"*.name"`.
-    ///
-    /// # Errors
-    ///
-    /// It is neither.
-    pub fn parse(text: &str) -> Result<Self, HostPatternError> {
-        let lower = text.to_ascii_lowercase();
-        let (name, is_below) = match lower.strip_prefix("*.") {
-            Some(name) => (name, true),
-            None => (lower.as_str(), false),
-        };
-        if !(is_name(name) || (!is_below && is_ipv6(name))) {
-            return Err(HostPatternError(text.to_owned()));
-        }
-        let name = name.to_owned();
-        Ok(if is_below {
-            Self::Below(name)
-        } else {
-            Self::Exact(name)
-        })
     }
 }
 
@@ -207,6 +178,25 @@ impl RouteTable {
             }
             _ => found,
         }
+    }
+
+    /// The path that is sent instead, with the beginning that `change` gives it: it leads nowhere where only the gateway
+    /// itself calls either.
+    ///
+    /// # Errors
+    ///
+    /// The new path is closed, or the old one has not the beginning that is to be changed.
+    pub fn lead_on(
+        &self,
+        path: &RequestPath<'_>,
+        change: &PrefixChange,
+    ) -> Result<RequestPath<'static>, NoRoute> {
+        let changed = change.of(path).ok_or(NoRoute::NotFound)?;
+        let bare = changed.without_parameters();
+        if self.closes(changed.matched()) || bare.is_some_and(|bare| self.closes(&bare)) {
+            return Err(NoRoute::Closed);
+        }
+        Ok(changed)
     }
 
     fn closes(&self, path: &[u8]) -> bool {
@@ -351,18 +341,6 @@ fn borders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
         let slash = path.iter().rposition(|b| *b == b'/')?;
         path.get(..slash)
     })
-}
-
-/// Whether a request can name this host: one that none can would leave its rule to a wider one.
-fn is_name(host: &str) -> bool {
-    let is_clean = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-    let mut labels = host.split('.');
-    labels.all(|label| !label.is_empty() && label.bytes().all(is_clean))
-}
-
-fn is_ipv6(host: &str) -> bool {
-    let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
 fn lower_case(host: &str) -> Cow<'_, str> {

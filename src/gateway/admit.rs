@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use super::Gateway;
 use crate::config::plan::{Apps, Guard};
+use crate::domain::clock::Timestamp;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::session::Session;
 use crate::domain::token::SkeyDigest;
@@ -48,13 +49,14 @@ impl Gateway {
             });
         }
         let (token, body) = self.token(head, body).await?;
-        let session = match (self.find(apps, token.as_deref()).await, guard) {
+        let now = self.shared.clock.now();
+        let session = match (self.find(apps, token.as_deref(), now).await, guard) {
             (Ok(session), _) => Some(session),
             (Err(_), Guard::Optional) => None,
             (Err(refusal), Guard::Required | Guard::None) => return Err(refusal),
         };
         if let Some(session) = &session {
-            session.touch(self.shared.clock.now());
+            session.touch(now);
             self.shared.limits.user(session)?;
         }
         Ok(Admission { session, body })
@@ -68,7 +70,8 @@ impl Gateway {
         body: Inbound,
     ) -> Result<Arc<Session>, Refusal> {
         let (token, _) = self.token(head, body).await?;
-        self.find(apps, token.as_deref()).await
+        let now = self.shared.clock.now();
+        self.find(apps, token.as_deref(), now).await
     }
 
     /// The digest of the skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to
@@ -83,7 +86,12 @@ impl Gateway {
         let Some(digest) = SkeyDigest::of(&token.ok_or_else(missing)?) else {
             return Ok(None);
         };
-        match self.shared.store.find(&digest).await {
+        match self
+            .shared
+            .store
+            .find(&digest, self.shared.clock.now())
+            .await
+        {
             Some(session) if !apps.include(&session.user().app) => Err(of_another_app()),
             Some(_) => Ok(Some(digest)),
             None => Ok(None),
@@ -122,11 +130,16 @@ impl Gateway {
         Ok((None, body))
     }
 
-    async fn find(&self, apps: &Apps, token: Option<&str>) -> Result<Arc<Session>, Refusal> {
+    async fn find(
+        &self,
+        apps: &Apps,
+        token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Arc<Session>, Refusal> {
         let invalid = |reason| Refusal::new(RefusalCode::SessionInvalid, reason);
         let digest = SkeyDigest::of(token.ok_or_else(missing)?);
         let digest = digest.ok_or_else(|| invalid("the token is no skey"))?;
-        let session = self.shared.store.find(&digest).await;
+        let session = self.shared.store.find(&digest, now).await;
         let session = session.ok_or_else(|| invalid("the skey is unknown, expired or revoked"))?;
         if !apps.include(&session.user().app) {
             return Err(of_another_app());

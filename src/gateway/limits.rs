@@ -9,7 +9,6 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
-use http::request::Parts;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use rustc_hash::FxBuildHasher;
@@ -19,7 +18,6 @@ use crate::domain::clock::Clock;
 use crate::domain::peer::{Peer, customer};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::session::Session;
-use crate::wire::client;
 use crate::wire::refusal::Refusal;
 
 /// How much longer than needed a client is remembered.
@@ -60,13 +58,13 @@ impl Limits {
     }
 
     /// Counts a request towards its client's address.
-    pub(super) fn request(&self, head: &Parts, peer: &Peer) -> Result<(), Refusal> {
-        self.count_address(self.requests_per_address.as_ref(), head, peer)
+    pub(super) fn request(&self, peer: &Peer) -> Result<(), Refusal> {
+        self.count_address(self.requests_per_address.as_ref(), peer)
     }
 
     /// Counts a login towards its client's address.
-    pub(super) fn login(&self, head: &Parts, peer: &Peer) -> Result<(), Refusal> {
-        self.count_address(self.logins_per_address.as_ref(), head, peer)
+    pub(super) fn login(&self, peer: &Peer) -> Result<(), Refusal> {
+        self.count_address(self.logins_per_address.as_ref(), peer)
     }
 
     /// Counts a request towards its user.
@@ -80,14 +78,9 @@ impl Limits {
         limit.count(self.hasher.hash_one(key), reason)
     }
 
-    fn count_address(
-        &self,
-        limit: Option<&Limit>,
-        head: &Parts,
-        peer: &Peer,
-    ) -> Result<(), Refusal> {
+    fn count_address(&self, limit: Option<&Limit>, peer: &Peer) -> Result<(), Refusal> {
         let Some(limit) = limit else { return Ok(()) };
-        let Some(address) = client::address(peer, &head.headers) else {
+        let Some(address) = peer.client_address() else {
             return Ok(());
         };
         let key = self.hasher.hash_one(customer(address));

@@ -10,7 +10,9 @@ use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 
 use super::visit::Visit;
-use crate::upstream::{self, SendError, X_REQUEST_ID};
+use crate::domain::managed_names::X_REQUEST_ID;
+use crate::upstream::{self, SendError};
+use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
@@ -34,6 +36,21 @@ impl AnswerBody {
     pub(super) fn upstream(body: upstream::AnswerBody) -> Self {
         Self::Upstream(body)
     }
+
+    /// Takes the headers that pass from a backend.
+    pub(super) fn take_lines(&mut self) -> HeaderLines {
+        match self {
+            Self::Own(_) => HeaderLines::default(),
+            Self::Upstream(body) => body.take_lines(),
+        }
+    }
+}
+
+/// Brings the headers that pass from a backend among those that are seen.
+pub(super) fn unfold(answer: &mut Response<AnswerBody>) -> &mut HeaderMap {
+    let mut lines = answer.body_mut().take_lines();
+    lines.unfold_into(answer.headers_mut());
+    answer.headers_mut()
 }
 
 /// An answer's body that ends its visit: when the last byte is out, or when it is dropped before.
@@ -114,11 +131,14 @@ pub(super) struct Rest {
 
 impl Rest {
     pub(super) fn of(head: &Parts, body: &Inflow) -> Self {
+        if body.is_end_stream() {
+            return Self { is_long: false };
+        }
         let is_awaited = head.headers.contains_key(EXPECT);
         let hint = body.size_hint();
         let is_short = hint.upper().is_some_and(|most| most <= SHORT);
         Self {
-            is_long: !body.is_end_stream() && (is_awaited || !is_short),
+            is_long: is_awaited || !is_short,
         }
     }
 
@@ -139,8 +159,6 @@ pub(super) fn written(answer: Response<Bytes>, request_id: &RequestId) -> Bytes 
     }
     head.headers
         .insert(CONNECTION, HeaderValue::from_static("close"));
-    head.headers
-        .insert(X_REQUEST_ID, request_id.as_header().clone());
     let mut out = BytesMut::new();
     let reason = head.status.canonical_reason().unwrap_or_default();
     out.put_slice(format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).as_bytes());
@@ -150,7 +168,7 @@ pub(super) fn written(answer: Response<Bytes>, request_id: &RequestId) -> Bytes 
         out.put_slice(value.as_bytes());
         out.put_slice(b"\r\n");
     }
-    out.put_slice(b"\r\n");
+    out.put_slice(format!("{X_REQUEST_ID}: {request_id}\r\n\r\n").as_bytes());
     out.put_slice(&body);
     out.freeze()
 }

@@ -5,13 +5,12 @@ use http::request::Parts;
 
 use super::Gateway;
 use super::admit::{Admission, missing};
+use super::forward::Onward;
 use super::open_data::fill;
 use super::outcome::AnswerBody;
 use super::visit::Visit;
 use crate::config::plan::{Guard, PhoneRoute, Recipient};
 use crate::domain::identity::App;
-use crate::domain::path::RequestPath;
-use crate::domain::peer::Peer;
 use crate::endpoints::phone;
 use crate::wechat::PhoneNumber;
 use crate::wire::body::Inbound;
@@ -23,10 +22,9 @@ impl Gateway {
     pub(super) async fn phone(
         &self,
         route: &PhoneRoute,
+        onward: Onward<'_>,
         mut head: Parts,
-        path: &RequestPath<'_>,
         body: Inbound,
-        peer: &Peer,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
         phone::check_method(&head.method)?;
@@ -56,7 +54,7 @@ impl Gateway {
                 let number = self.number(app, &left.fields()).await?;
                 let body = fill(left, field, Some(&number.to_json()), &mut head);
                 let admission = Admission { session, body };
-                self.forward(*upstream, head, path, admission, peer, visit)
+                self.forward(*upstream, onward, head, admission, visit)
                     .await
             }
         }

@@ -7,9 +7,9 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::Gateway;
 use crate::config::plan::{ListenPlan, ServerPlan};
+use crate::domain::host::Host;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
-use crate::wire::head::Host;
 
 /// The port of `https` where none is named.
 const USUAL_PORT: u16 = 443;

@@ -8,12 +8,13 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::cors::Page;
 use super::crowds::Seat;
 use crate::config::plan::Plan;
+use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
 use crate::telemetry::{AccessLog, Rendered};
-use crate::upstream::X_REQUEST_ID;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 
@@ -62,6 +63,8 @@ pub(super) struct Visit {
     pub(super) app: Option<usize>,
     /// The place of its upstream.
     pub(super) upstream: Option<usize>,
+    /// The page that makes it.
+    pub(super) page: Page,
     /// The status of its answer, once there is one.
     pub(super) status: Option<StatusCode>,
     pub(super) refusal: Option<Refusal>,
@@ -82,7 +85,8 @@ pub(super) struct Visit {
 impl Visit {
     /// Begins with a request's head, which came at a time. The id of a trusted proxy is taken over.
     pub(super) fn begin(head: &Parts, at: Instant, peer: &Peer, ledger: &Rc<Ledger>) -> Self {
-        let told = head.headers.get(X_REQUEST_ID).filter(|_| peer.is_trusted());
+        let told = || head.headers.get(X_REQUEST_ID);
+        let told = peer.is_trusted().then(told).flatten();
         let request_id = told
             .and_then(RequestId::parse)
             .unwrap_or_else(RequestId::generate);
@@ -107,6 +111,7 @@ impl Visit {
             route: None,
             app: None,
             upstream: None,
+            page: None,
             status: None,
             refusal: None,
             bytes: 0,
@@ -114,7 +119,7 @@ impl Visit {
             upstream_took: None,
             seat: None,
             asked,
-            client: peer.as_header().cloned(),
+            client: peer.client().cloned(),
             since,
             ledger: Rc::clone(ledger),
         }
@@ -136,7 +141,11 @@ impl Visit {
         let app = self.app.and_then(|index| ledger.apps.get(index));
         let upstream = self.upstream.and_then(|index| ledger.upstreams.get(index));
         ledger.log.write(&ledger.message, |line| {
-            line.text("request_id", self.request_id.as_str());
+            if self.request_id.is_own() {
+                line.word("request_id", self.request_id.as_str());
+            } else {
+                line.text("request_id", self.request_id.as_str());
+            }
             if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
                 line.word("client", client);
             }

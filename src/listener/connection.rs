@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::http1::{self, End, Place};
+use super::place::{End, Place};
 use super::pulse::Cut;
 use super::transport::Transport;
 use super::wire::Wire;
-use super::{Handler, Unread};
+use super::{Handler, Unread, http1, http2};
 
 /// How long a connection's last words may take, and how long after them a client may go on sending.
 const LINGER: Duration = Duration::from_secs(30);
@@ -21,16 +21,12 @@ const LINGER: Duration = Duration::from_secs(30);
 /// Serves the handler of `place` on `transport` until either side is done with it.
 pub(super) async fn drive<H: Handler>(transport: Transport, place: Place<'_, H>) {
     let wire = Rc::new(RefCell::new(Wire::new(transport, Instant::now())));
-    let end = loop {
-        // On the heap, with all that answering takes, which goes while the client rests.
-        match Box::pin(http1::talk(&wire, &place)).await {
-            End::Rest => {
-                if let Some(cut) = rest(&wire, &place).await {
-                    break End::Cut(cut);
-                }
-            }
-            end => break end,
-        }
+    let speaks_http2 = wire.borrow().agreed_on_http2()
+        || place.h2c && http2::is_begun(&wire, cut(&wire, &place)).await;
+    let end = if speaks_http2 {
+        Box::pin(http2::talk(&wire, &place)).await
+    } else {
+        converse(&wire, &place).await
     };
     // A handler that kept a body keeps the connection.
     if let Some(wire) = Rc::into_inner(wire) {
@@ -38,11 +34,35 @@ pub(super) async fn drive<H: Handler>(transport: Transport, place: Place<'_, H>)
     }
 }
 
+/// Answers in HTTP/1 until either side is done.
+async fn converse<H: Handler>(wire: &Rc<RefCell<Wire>>, place: &Place<'_, H>) -> End {
+    loop {
+        // On the heap, with all that answering takes, which goes while the client rests.
+        match Box::pin(http1::talk(wire, place)).await {
+            End::Rest => {
+                if let Some(cut) = rest(wire, place).await {
+                    return End::Cut(cut);
+                }
+            }
+            end => return end,
+        }
+    }
+}
+
 /// Waits until the client says something, or until the connection is to be cut.
 async fn rest<H>(wire: &RefCell<Wire>, place: &Place<'_, H>) -> Option<Cut> {
+    tokio::select! {
+        biased;
+        cut = cut(wire, place) => Some(cut),
+        () = poll_fn(|cx| wire.borrow().poll_readable(cx)) => None,
+    }
+}
+
+/// Waits until the connection is to be cut, because of its times or because the worker stops.
+async fn cut<H>(wire: &RefCell<Wire>, place: &Place<'_, H>) -> Cut {
     let told = place.stop.told();
     if place.stop.is_set() {
-        return Some(Cut::Idle);
+        return Cut::Idle;
     }
     let over = async {
         loop {
@@ -54,9 +74,8 @@ async fn rest<H>(wire: &RefCell<Wire>, place: &Place<'_, H>) -> Option<Cut> {
         }
     };
     tokio::select! {
-        () = poll_fn(|cx| wire.borrow().poll_readable(cx)) => None,
-        cut = over => Some(cut),
-        () = told => Some(Cut::Idle),
+        cut = over => cut,
+        () = told => Cut::Idle,
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod addresses;
 mod connection;
+mod dates;
 mod http1;
+mod http2;
+mod place;
 mod pulse;
 mod socket;
 mod stop;
@@ -29,13 +32,15 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::plan::ServerPlan;
 use crate::domain::peer::{Peer, Scheme};
 use crate::metrics::WorkerMetrics;
+use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
 
 pub use socket::{BindError, Door, Socket, bind};
 pub use stop::Stop;
 
 use addresses::{Addresses, Seat};
-use http1::{Dates, Place};
+use dates::Dates;
+use place::Place;
 use transport::{Accepted, Transport};
 
 /// How long after an answer a connection begins to rest: pages ask for several things in a row.
@@ -49,7 +54,7 @@ pub trait Handler: 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
     /// Answers a request.
-    fn handle(&self, asked: Asked, peer: &Peer) -> impl Future<Output = Response<Self::Body>>;
+    fn handle(&self, asked: Asked, peer: &Peer) -> impl Future<Output = Answer<Self::Body>>;
 
     /// The whole answer, head and body in the form of HTTP/1.1, to what never became a request.
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes;
@@ -64,6 +69,31 @@ pub struct Asked {
     pub body: Inflow,
     /// When the head was whole.
     pub at: Instant,
+}
+
+/// What a client is answered.
+#[derive(Debug)]
+pub struct Answer<B> {
+    /// The answer, as far as the gateway has seen to it.
+    pub response: Response<B>,
+    /// Headers of a backend's that go out before those of the response.
+    pub passing: HeaderLines,
+}
+
+impl<B> Answer<B> {
+    /// The answer with all of its headers.
+    fn unfold(mut self) -> Response<B> {
+        self.passing.unfold_into(self.response.headers_mut());
+        self.response
+    }
+}
+
+impl<B> From<Response<B>> for Answer<B> {
+    /// An answer of the gateway's own.
+    fn from(response: Response<B>) -> Self {
+        let passing = HeaderLines::default();
+        Self { response, passing }
+    }
 }
 
 /// Why something that a client sent never became a request.
@@ -116,6 +146,7 @@ pub struct Listener<H> {
     limits: ConnectionLimits,
     trusted_proxies: Vec<IpNet>,
     tls: Option<TlsAcceptor>,
+    h2c: bool,
     max_connections: usize,
     max_connections_per_address: Option<usize>,
     count: ConnectionCount,
@@ -147,6 +178,7 @@ impl<H: Handler> Listener<H> {
                 .tls
                 .as_ref()
                 .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
+            h2c: plan.h2c,
             max_connections: plan.max_connections,
             max_connections_per_address: plan.max_connections_per_address,
             count,
@@ -254,6 +286,7 @@ impl<H: Handler> Guest<H> {
                     limits: &listener.limits,
                     stop: &listener.stop,
                     dates: &listener.dates,
+                    h2c: listener.h2c,
                 };
                 connection::drive(transport, place).await;
             }

@@ -37,6 +37,14 @@ impl Transport {
         }
     }
 
+    /// The protocol on which TLS agreed with the client, if it did.
+    pub(super) fn agreed_on(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
     /// Waits until the system has something to read.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bottom = self;

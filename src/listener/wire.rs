@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout};
 
 use super::pulse::Pulse;
@@ -53,6 +53,23 @@ impl Wire {
         Poll::Ready(read)
     }
 
+    /// Reads into `buf` what is in the buffer, else what comes.
+    pub(super) fn poll_read(
+        &mut self,
+        buf: &mut ReadBuf<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.buffer.is_empty() {
+            let before = buf.filled().len();
+            let read = ready!(Pin::new(&mut self.transport).poll_read(cx, buf));
+            self.is_at_end = read.is_err() || buf.filled().len() == before;
+            return Poll::Ready(read);
+        }
+        let length = buf.remaining().min(self.buffer.len());
+        buf.put_slice(&self.buffer.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+
     /// Waits until there is something to read, if only the end. What came is not taken from the system.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         // What is wrong with it shows when it is read.
@@ -78,6 +95,16 @@ impl Wire {
         let flushed = Pin::new(&mut self.transport).poll_flush(cx);
         self.note(flushed.is_ready());
         flushed
+    }
+
+    /// Ends what is said, once all that was written is out.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+
+    /// Whether TLS agreed with the client on HTTP/2.
+    pub(super) fn agreed_on_http2(&self) -> bool {
+        self.transport.agreed_on() == Some(b"h2")
     }
 
     /// Gives back the memory for what is read, while nothing is there.

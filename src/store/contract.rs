@@ -64,17 +64,28 @@ impl Shelf {
     }
 
     async fn has(&self, opened: &Opened) -> bool {
-        self.store.find(&opened.skey.digest()).await.is_some()
+        self.store
+            .find(&opened.skey.digest(), self.clock.now())
+            .await
+            .is_some()
     }
 
     async fn touch(&self, opened: &Opened) {
-        let session = self.store.find(&opened.skey.digest()).await.unwrap();
+        let session = self
+            .store
+            .find(&opened.skey.digest(), self.clock.now())
+            .await
+            .unwrap();
         session.touch(self.clock.now());
     }
 
     /// The current key of a session's user, and the one before.
     async fn keys(&self, opened: &Opened) -> (String, Option<String>) {
-        let session = self.store.find(&opened.skey.digest()).await.unwrap();
+        let session = self
+            .store
+            .find(&opened.skey.digest(), self.clock.now())
+            .await
+            .unwrap();
         let keys = session.user().keys.keys();
         let previous = keys.previous.map(|key| key.reveal().to_owned());
         (keys.current.reveal().to_owned(), previous)
@@ -110,7 +121,8 @@ async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
         assert_ne!(alice.skey, bob.skey, "{}", shelf.kind);
         let found = |skey: &Skey| {
             let (store, digest) = (shelf.store.clone(), skey.digest());
-            async move { store.find(&digest).await }
+            let now = shelf.clock.now();
+            async move { store.find(&digest, now).await }
         };
         let of_alice = found(&alice.skey).await.unwrap();
         assert_eq!(of_alice.facts(), identity(0, "alice").facts());

@@ -11,7 +11,7 @@ use rustc_hash::FxBuildHasher;
 use super::Opened;
 use super::users::Users;
 use crate::config::plan::SessionsPlan;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::identity::{Identity, WechatId};
 use crate::domain::session::{Session, SessionKey, SessionLimits, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
@@ -69,9 +69,9 @@ impl MemoryStore {
         Ok(Opened { skey, session })
     }
 
-    pub(super) fn find(&self, digest: &SkeyDigest) -> Option<Arc<Session>> {
+    pub(super) fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Option<Arc<Session>> {
         let session = self.sessions.get(digest)?;
-        if session.has_ended(self.clock.now()) {
+        if session.has_ended(now) {
             self.sessions.invalidate(digest);
             return None;
         }

@@ -6,7 +6,7 @@ mod users;
 use std::sync::Arc;
 
 use crate::config::plan::SessionsPlan;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::identity::{Identity, WechatId};
 use crate::domain::session::{Session, SessionKey, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
@@ -43,14 +43,15 @@ impl Store {
         }
     }
 
-    /// Finds the session that a skey's digest leads to, unless it has ended. Finding is not using: that is to touch it.
+    /// Finds the session that a skey's digest leads to, unless it has ended at `now`. Finding is not using: that is to touch
+    /// it.
     #[expect(
         clippy::unused_async,
         reason = "a store in another process has to be asked"
     )]
-    pub async fn find(&self, digest: &SkeyDigest) -> Option<Arc<Session>> {
+    pub async fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Option<Arc<Session>> {
         match self {
-            Self::Memory(memory) => memory.find(digest),
+            Self::Memory(memory) => memory.find(digest, now),
         }
     }
 

@@ -54,12 +54,14 @@ impl Outlet {
 }
 
 impl AccessLog {
-    /// The access log of this thread's log; without one it writes nothing.
+    /// The access log of this thread's log; without one, or where the level leaves it out, it writes nothing.
     #[must_use]
     pub fn here() -> Self {
         let find = |dispatch: &tracing::Dispatch| dispatch.downcast_ref::<Outlet>().cloned();
+        // The level does not change while the log lasts.
+        let is_told = tracing::enabled!(target: "wxgate::access", Level::INFO);
         Self {
-            outlet: dispatcher::get_default(find),
+            outlet: dispatcher::get_default(find).filter(|_| is_told),
             line: RefCell::new(String::with_capacity(USUAL_LINE)),
             second: RefCell::default(),
         }
@@ -78,12 +80,9 @@ impl AccessLog {
         Rendered(line)
     }
 
-    /// Writes one line with a message and the fields that `tell` gives it, unless the level leaves it out.
+    /// Writes one line with a message and the fields that `tell` gives it, unless there is no log for it.
     pub fn write(&self, message: &Rendered, tell: impl FnOnce(&mut Fields<'_>)) {
         let Some(outlet) = &self.outlet else { return };
-        if !tracing::enabled!(target: "wxgate::access", Level::INFO) {
-            return;
-        }
         let mut line = self.line.borrow_mut();
         line.clear();
         let mut fields = Fields {
@@ -157,7 +156,7 @@ impl Fields<'_> {
         }
         self.line.push_str(itoa::Buffer::new().format(whole));
         self.line.push('.');
-        write_padded(self.line, part.into(), digits);
+        write_padded(self.line, part, digits);
     }
 
     /// That something is so.
@@ -218,7 +217,7 @@ impl Second {
             self.turn(now.as_secs());
         }
         line.push_str(&self.text);
-        write_padded(line, now.subsec_micros().into(), 6);
+        write_padded(line, now.subsec_micros(), 6);
         line.push('Z');
     }
 
@@ -238,12 +237,13 @@ impl Second {
     }
 }
 
-/// Writes a number with zeros before it.
-fn write_padded(line: &mut String, number: u64, digits: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let text = buffer.format(number);
-    line.extend(std::iter::repeat_n('0', digits.saturating_sub(text.len())));
-    line.push_str(text);
+/// Writes the last digits of a number, six at most.
+fn write_padded(line: &mut String, number: u32, digits: usize) {
+    let powers = [100_000, 10_000, 1_000, 100, 10, 1];
+    for power in powers.into_iter().skip(powers.len() - digits) {
+        let digit = u8::try_from(number / power % 10).unwrap_or_default();
+        line.push(char::from(b'0' + digit));
+    }
 }
 
 #[cfg(test)]

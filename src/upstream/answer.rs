@@ -12,11 +12,13 @@ use super::error::SendError;
 use super::exchange::Exchange;
 use super::reply::Reply;
 use crate::wire::framing::Framing;
+use crate::wire::header_lines::HeaderLines;
 
-/// An answer's body. At its end the connection goes back to its pool; dropped before, the connection ends.
+/// An answer's body, and the headers that came before it. At its end the connection goes back to its pool; dropped before, the connection ends.
 #[derive(Debug)]
 pub struct AnswerBody {
     exchange: Option<Box<Exchange>>,
+    lines: HeaderLines,
     framing: Framing,
     keeps_alive: bool,
     /// Why it broke off, while what came before is on its way out.
@@ -24,6 +26,11 @@ pub struct AnswerBody {
 }
 
 impl AnswerBody {
+    /// Takes its headers, which are not among those of the response.
+    pub fn take_lines(&mut self) -> HeaderLines {
+        std::mem::take(&mut self.lines)
+    }
+
     fn end(&mut self) {
         if let Some(exchange) = self.exchange.take() {
             exchange.end(self.keeps_alive);
@@ -44,12 +51,12 @@ pub(super) fn open(reply: Reply, exchange: Box<Exchange>) -> Response<AnswerBody
     } = reply;
     let mut answer = Response::new(AnswerBody {
         exchange: Some(exchange),
+        lines: headers,
         framing: body,
         keeps_alive: keeps_alive && !is_early,
         broken: None,
     });
     *answer.status_mut() = status;
-    *answer.headers_mut() = headers;
     if is_early {
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(CONNECTION, close);

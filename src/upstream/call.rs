@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Upstreams;
 use super::error::{CallError, SendError};
-use super::seal::{Event, FORWARDED_NAMES, Outbound, Sealed, Sealer};
+use super::seal::{Changes, Event, Outbound, Sealed, Sealer};
 use crate::domain::identity::Identity;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
@@ -45,7 +45,7 @@ pub struct Call {
 /// A client's request, as far as a call that it occasions tells of it.
 #[derive(Clone, Debug)]
 pub struct Occasion {
-    headers: HeaderMap,
+    host: Option<HeaderValue>,
     peer: Peer,
     request_id: RequestId,
 }
@@ -72,17 +72,11 @@ struct Asked {
 }
 
 impl Occasion {
-    /// Keeps the host, who asked, and what a proxy in front says of that.
+    /// Keeps the host, and who asked.
     #[must_use]
     pub fn of(headers: &HeaderMap, peer: &Peer, request_id: &RequestId) -> Self {
-        let mut kept = HeaderMap::new();
-        for name in FORWARDED_NAMES.into_iter().chain([HOST]) {
-            for value in headers.get_all(&name) {
-                kept.append(name.clone(), value.clone());
-            }
-        }
         Self {
-            headers: kept,
+            host: headers.get(HOST).cloned(),
             peer: peer.clone(),
             request_id: request_id.clone(),
         }
@@ -140,7 +134,7 @@ async fn carry_out(
 ) -> Result<Reply, CallError> {
     let within = by.saturating_duration_since(Instant::now());
     let upstream = call.upstream;
-    let request = seal(sealer, call);
+    let request = seal(sealer, call, Changes::of(upstreams.plan(upstream)));
     let answer = upstreams.send_within(upstream, request, within).await?;
     let status = answer.status();
     if !status.is_success() {
@@ -159,15 +153,15 @@ async fn carry_out(
     }
 }
 
-fn seal(sealer: &Sealer, call: Call) -> Sealed {
+fn seal(sealer: &Sealer, call: Call, changes: Changes<'_>) -> Sealed {
     let Occasion {
-        headers,
+        host,
         peer,
         request_id,
     } = call.occasion;
     let mut head = Request::new(()).into_parts().0;
     head.method = Method::POST;
-    head.headers = headers;
+    head.headers.extend(host.map(|host| (HOST, host)));
     let json = HeaderValue::from_static("application/json");
     head.headers.insert(CONTENT_TYPE, json.clone());
     head.headers.insert(ACCEPT, json);
@@ -179,6 +173,7 @@ fn seal(sealer: &Sealer, call: Call) -> Sealed {
         request_id: &request_id,
         identity: Some(call.identity.facts()),
         event: Some(call.event),
+        changes,
     })
 }
 

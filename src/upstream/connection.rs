@@ -1,22 +1,22 @@
 //! A connection to a server: its bytes, in and out. Knows no HTTP.
 
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::alarm::Alarm;
 use super::error::ConnectError;
 use super::pool::Meter;
-use crate::config::plan::ServerAddress;
+use super::stream::Stream;
+use crate::config::plan::{BackendTls, ServerAddress};
 
+/// What is read at once where little is expected, in bytes.
+pub(super) const SIP: usize = 8 * 1024;
 /// When the kernel asks a silent server whether it is still there, and how often until it gives it up.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: u32 = 4;
@@ -24,9 +24,11 @@ const KEEPALIVE_PROBES: u32 = 4;
 /// An open connection, counted while it lasts.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
-    /// What was read and nobody has taken yet; without memory of its own while the connection waits.
+    stream: Stream,
+    /// What was read and nobody has taken yet.
     pub(super) buffer: BytesMut,
+    /// How much room it was given at most, in bytes.
+    room: usize,
     /// For whoever waits for the server.
     pub(super) alarm: Alarm,
     _open: Open,
@@ -44,22 +46,17 @@ impl Connection {
     /// The server refuses, is not there, or does not answer in time.
     pub(super) async fn open(
         address: &ServerAddress,
+        tls: Option<&BackendTls>,
         within: Duration,
         meter: Meter,
     ) -> Result<Self, ConnectError> {
-        let connecting = TcpStream::connect((address.host(), address.port()));
-        let stream = timeout(within, connecting)
+        let stream = timeout(within, connect(address, tls))
             .await
             .map_err(|_| ConnectError::Timeout(within))??;
-        stream.set_nodelay(true)?;
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE)
-            .with_interval(KEEPALIVE)
-            .with_retries(KEEPALIVE_PROBES);
-        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         Ok(Self {
             stream,
             buffer: BytesMut::new(),
+            room: 0,
             alarm: Alarm::default(),
             _open: Open::new(meter),
         })
@@ -72,7 +69,21 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.buffer.reserve(most);
-        pin!(self.stream.read_buf(&mut self.buffer)).poll(cx)
+        self.room = self.room.max(most);
+        self.stream.poll_fill(&mut self.buffer, cx)
+    }
+
+    /// Waits for another request. One that comes soon finds its memory here, unless that would be much.
+    pub(super) fn rest(&mut self) {
+        if self.room > SIP {
+            self.let_go();
+        }
+    }
+
+    /// Gives back the memory for what is read.
+    pub(super) fn let_go(&mut self) {
+        self.buffer = BytesMut::new();
+        self.room = 0;
     }
 
     /// Writes some of `pieces`.
@@ -81,23 +92,44 @@ impl Connection {
         pieces: &[IoSlice<'_>],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        self.stream.poll_write(pieces, cx)
     }
 
-    /// Whether the server has said nothing, not even that it is gone, as far as the runtime has heard: without a system
-    /// call where it has heard nothing.
-    pub(super) fn is_quiet(&self) -> bool {
-        is_silence(self.stream.try_read(&mut [0]))
+    /// Writes what TLS keeps back.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_flush(cx)
+    }
+
+    /// Whether TLS keeps nothing back.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.stream.is_flushed()
+    }
+
+    /// Whether a write that failed has sent nothing.
+    pub(super) fn fails_whole(&self) -> bool {
+        self.stream.fails_whole()
+    }
+
+    /// Whether the server has said nothing, not even that it is gone, as far as the runtime has heard.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.stream.is_quiet()
     }
 
     /// The same, asked of the system: a server may have spoken since the runtime last listened.
-    pub(super) fn is_certainly_quiet(&self) -> bool {
-        is_silence(SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]))
+    pub(super) fn is_certainly_quiet(&mut self) -> bool {
+        self.stream.is_certainly_quiet()
     }
 }
 
-fn is_silence(read: io::Result<usize>) -> bool {
-    read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+async fn connect(address: &ServerAddress, tls: Option<&BackendTls>) -> io::Result<Stream> {
+    let stream = TcpStream::connect((address.host(), address.port())).await?;
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE)
+        .with_retries(KEEPALIVE_PROBES);
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    Stream::secure(stream, address, tls).await
 }
 
 impl Open {
@@ -117,9 +149,11 @@ impl Drop for Open {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::domain::peer::Scheme;
     use crate::metrics::{Labels, Metrics};
     use std::io::Write;
     use std::net::{TcpListener, TcpStream as Socket};
+    use std::pin::pin;
     use std::task::Waker;
 
     pub(in crate::upstream) fn meter() -> Meter {
@@ -132,8 +166,8 @@ pub(super) mod tests {
     pub(in crate::upstream) async fn connected() -> (Connection, Socket) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let address = ServerAddress::new(server.parse().unwrap());
-        let opening = Connection::open(&address, KEEPALIVE, meter());
+        let address = ServerAddress::new(Scheme::Http, server.parse().unwrap());
+        let opening = Connection::open(&address, None, KEEPALIVE, meter());
         let connection = opening.await.unwrap();
         (connection, listener.accept().unwrap().0)
     }
@@ -141,7 +175,7 @@ pub(super) mod tests {
     #[tokio::test]
     async fn a_server_that_has_just_said_something_is_not_quiet_though_the_runtime_has_not_heard_it()
      {
-        let (connection, mut server) = connected().await;
+        let (mut connection, mut server) = connected().await;
         assert!(connection.is_quiet() && connection.is_certainly_quiet());
         server.write_all(b"x").unwrap();
         assert!(!connection.is_certainly_quiet());
@@ -149,16 +183,16 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_server_that_has_just_gone_is_not_quiet_though_the_runtime_has_not_heard_it() {
-        let (connection, server) = connected().await;
+        let (mut connection, server) = connected().await;
         drop(server);
         assert!(!connection.is_certainly_quiet());
     }
 
     #[tokio::test]
     async fn a_server_that_has_gone_is_not_quiet_for_a_task_that_has_done_much_at_once() {
-        let (connection, server) = connected().await;
+        let (mut connection, server) = connected().await;
         drop(server);
-        connection.stream.readable().await.unwrap();
+        connection.stream.socket().readable().await.unwrap();
         while tokio::task::coop::has_budget_remaining() {
             let mut cx = Context::from_waker(Waker::noop());
             let _ = pin!(tokio::task::coop::consume_budget()).poll(&mut cx);

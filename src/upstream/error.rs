@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::body::BodyCut;
 use crate::domain::refusal::RefusalCode;
 use crate::metrics::UpstreamOutcome;
@@ -80,6 +82,20 @@ pub enum SendError {
     /// The client's body broke off, stalls, or is too large.
     #[error(transparent)]
     Body(#[from] BodyCut),
+}
+
+/// Why a server does not say that it is well.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AskError {
+    /// There is no connection to it.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// It gave no answer.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// Its answer is not a good one.
+    #[error("it answered {0}")]
+    Status(StatusCode),
 }
 
 /// Why a call of wxgate's own has no reply.

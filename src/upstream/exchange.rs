@@ -8,15 +8,14 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 
+use super::connection::SIP;
 use super::error::{Broken, SendError};
 use super::pool::Lease;
 use super::reply::Reply;
 use super::request::Request;
+use crate::domain::managed_names::ManagedNames;
 use crate::wire::framing::Framing;
-use crate::wire::headers::ManagedNames;
 
-/// What is read at once where little is expected, in bytes.
-const SIP: usize = 8 * 1024;
 /// What is read at once of a long body, in bytes.
 const GULP: usize = 128 * 1024;
 /// How many answers before the final one are passed over.
@@ -111,7 +110,7 @@ impl Exchange {
     }
 
     /// Gives the connection back after the answer, if it can carry another request.
-    pub(super) fn end(self, keeps_alive: bool) {
+    pub(super) fn end(self: Box<Self>, keeps_alive: bool) {
         if keeps_alive && self.request.is_taken() && self.lease.connection.buffer.is_empty() {
             self.lease.give_back();
         }
@@ -119,7 +118,7 @@ impl Exchange {
 
     /// Sends as much of the request as goes now.
     fn send(&mut self, cx: &mut Context<'_>) -> Result<(), SendError> {
-        if self.request.is_sent() {
+        if self.request.is_sent() && self.lease.connection.is_flushed() {
             return Ok(());
         }
         match self.request.poll_send(&mut self.lease.connection, cx) {
@@ -170,7 +169,7 @@ mod tests {
     use crate::domain::peer::{Peer, Scheme};
     use crate::upstream::connection::tests::{connected, meter};
     use crate::upstream::pool::Pool;
-    use crate::upstream::seal::{Outbound, Sealed, Sealer};
+    use crate::upstream::seal::{Changes, Outbound, Sealed, Sealer};
     use crate::wire::body::Inbound;
     use crate::wire::request_id::RequestId;
 
@@ -184,6 +183,7 @@ mod tests {
             request_id: &RequestId::generate(),
             identity: None,
             event: None,
+            changes: Changes::default(),
         })
     }
 

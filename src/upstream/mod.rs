@@ -3,6 +3,7 @@
 mod alarm;
 mod answer;
 mod body;
+mod budget;
 mod call;
 mod connection;
 mod error;
@@ -13,6 +14,8 @@ mod request;
 mod seal;
 mod send;
 mod server;
+mod stream;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +23,14 @@ use std::time::Duration;
 use http::Response;
 
 use crate::config::plan::UpstreamPlan;
+use crate::domain::managed_names::ManagedNames;
 use crate::metrics::WorkerMetrics;
-use crate::wire::headers::ManagedNames;
 
 pub use answer::AnswerBody;
 pub use call::{Call, Caller, Occasion, Reply};
 pub use error::{CallError, SendError};
-pub use seal::{Event, Outbound, Sealed, Sealer, X_REQUEST_ID};
+pub use seal::{Changes, Event, Outbound, Sealed, Sealer};
+pub use watch::watch;
 
 use send::Upstream;
 
@@ -54,6 +58,12 @@ impl Upstreams {
             upstreams: upstreams.collect(),
             hidden,
         }
+    }
+
+    /// What the config says of the upstream at `index`.
+    #[must_use]
+    pub fn plan(&self, index: usize) -> Option<&UpstreamPlan> {
+        self.upstreams.get(index).map(Upstream::plan)
     }
 
     /// Sends a sealed request to the upstream at `index` and gives its answer as soon as the head is there.

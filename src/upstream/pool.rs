@@ -5,7 +5,6 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::time::{Instant, sleep};
 
 use super::connection::Connection;
@@ -73,7 +72,7 @@ impl Pool {
     /// Takes the connection that waited least, if one is still good at `now`.
     pub(super) fn take(self: &Rc<Self>, now: Instant) -> Option<Lease> {
         loop {
-            let waiting = self.waiting.borrow_mut().pop()?;
+            let mut waiting = self.waiting.borrow_mut().pop()?;
             if waiting.is_good(now) {
                 return Some(Lease::new(waiting.connection, self, true, now));
             }
@@ -86,7 +85,7 @@ impl Pool {
     }
 
     fn put(self: &Rc<Self>, mut connection: Connection) {
-        connection.buffer = BytesMut::new();
+        connection.rest();
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() >= MOST {
             // The one that waited longest.
@@ -100,14 +99,18 @@ impl Pool {
     }
 }
 
-/// Ends what waits too long or was closed, for as long as anything waits.
+/// Ends what waits too long or was closed, and has the rest give back its memory, for as long as anything waits.
 async fn sweep(pool: Weak<Pool>) {
     loop {
         sleep(SWEEP_EVERY).await;
         let Some(pool) = pool.upgrade() else { return };
         let now = Instant::now();
         let mut waiting = pool.waiting.borrow_mut();
-        waiting.retain(|one| one.is_good(now));
+        waiting.retain_mut(|one| one.is_good(now));
+        let rest = waiting
+            .iter_mut()
+            .filter(|one| now - one.since >= SWEEP_EVERY);
+        rest.for_each(|one| one.connection.let_go());
         if waiting.is_empty() {
             pool.is_swept.set(false);
             return;
@@ -116,7 +119,7 @@ async fn sweep(pool: Weak<Pool>) {
 }
 
 impl Waiting {
-    fn is_good(&self, now: Instant) -> bool {
+    fn is_good(&mut self, now: Instant) -> bool {
         now - self.since < PATIENCE && self.connection.is_quiet()
     }
 }

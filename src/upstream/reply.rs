@@ -3,27 +3,30 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
-use http::{HeaderValue, StatusCode};
+use bytes::BytesMut;
+use http::StatusCode;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use httparse::{Header, ParserConfig, Response, Status};
 
 use super::error::Broken;
+use crate::domain::managed_names::ManagedNames;
 use crate::wire::chunks::Chunks;
 use crate::wire::framing::{Framing, Life, is_named, read_length};
-use crate::wire::headers::ManagedNames;
+use crate::wire::header_lines::HeaderLines;
 
 /// The longest head, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
 /// The most headers.
 const MOST_HEADERS: usize = 128;
+/// What the headers for the client take at once, in bytes; most are shorter.
+const USUAL_LINES: usize = 512;
 
 /// An answer up to its body.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     /// Those that are for the client.
-    pub(super) headers: HeaderMap,
+    pub(super) headers: HeaderLines,
     pub(super) body: Framing,
     /// Whether the connection may carry another request afterwards.
     pub(super) keeps_alive: bool,
@@ -67,7 +70,7 @@ impl Reply {
         }
         Ok(Some(Self {
             status,
-            headers: passing(&head, response.headers, &frame, hidden)?,
+            headers: passing(response.headers, &frame, hidden),
             keeps_alive: frame.keeps_alive && frame.body != Framing::Close,
             body: frame.body,
         }))
@@ -78,8 +81,8 @@ impl Reply {
 struct Frame {
     body: Framing,
     keeps_alive: bool,
-    /// Whether the length is told, but does not count.
-    is_length_void: bool,
+    /// The length that is told, if it counts.
+    length: Option<u64>,
 }
 
 impl Frame {
@@ -113,7 +116,7 @@ impl Frame {
             body,
             // Where two lengths are told, what follows the body may not be the next answer.
             keeps_alive: life.is_long() && !is_length_void,
-            is_length_void,
+            length: length.filter(|_| !is_length_void),
         })
     }
 
@@ -130,27 +133,23 @@ impl Frame {
     }
 }
 
-/// The headers that are for the client; their values share the bytes of the head.
-fn passing(
-    head: &Bytes,
-    headers: &[Header<'_>],
-    frame: &Frame,
-    hidden: &ManagedNames,
-) -> Result<HeaderMap, Broken> {
+/// The headers that are for the client.
+fn passing(headers: &[Header<'_>], frame: &Frame, hidden: &ManagedNames) -> HeaderLines {
     let connection = headers.iter().filter(|h| is_named(h.name, &CONNECTION));
     let sieve = hidden.sieve(connection.map(|header| header.value));
-    // With room for what the gateway adds.
-    let mut map = HeaderMap::with_capacity(headers.len() + 1);
+    let mut lines = HeaderLines::with_room(USUAL_LINES);
     for Header { name, value } in headers {
-        let is_void = frame.is_length_void && is_named(name, &CONTENT_LENGTH);
-        if is_void || !sieve.passes(name.as_bytes()) {
+        if is_named(name, &CONTENT_LENGTH) {
             continue;
         }
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Broken::Header)?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(value));
-        map.append(name, value.map_err(|_| Broken::Header)?);
+        if sieve.passes(name.as_bytes()) {
+            lines.push(name, value);
+        }
     }
-    Ok(map)
+    if let Some(length) = frame.length {
+        lines.declare_length(length);
+    }
+    lines
 }
 
 /// Where the empty line behind a head ends. Some servers end lines without CR.

@@ -71,8 +71,9 @@ impl Request {
             while self.is_any_left() && !self.is_deaf {
                 ready!(self.poll_write(connection, cx));
             }
+            let flushed = self.poll_flush(connection, cx);
             if self.is_sent() {
-                return Poll::Ready(Ok(()));
+                return flushed.map(Ok);
             }
             ready!(piece);
         }
@@ -160,7 +161,20 @@ impl Request {
                     self.progress = Progress::Some;
                 }
             }
-            Ok(_) | Err(_) => self.is_deaf = true,
+            Ok(_) | Err(_) => {
+                self.is_deaf = true;
+                if !connection.fails_whole() {
+                    self.progress = Progress::Much;
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// What TLS keeps back goes out before anything is waited for.
+    fn poll_flush(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<()> {
+        if ready!(connection.poll_flush(cx)).is_err() {
+            self.is_deaf = true;
         }
         Poll::Ready(())
     }

@@ -6,48 +6,28 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::SealedBody;
-use crate::config::plan::{IdentityHeader, IdentityPlan};
+use super::server::user_of;
+use crate::config::plan::{Balance, IdentityHeader, IdentityPlan, RouteChanges, UpstreamPlan};
+use crate::domain::header_edits::HeaderEdits;
 use crate::domain::identity::Facts;
+use crate::domain::managed_names::{ManagedNames, X_REQUEST_ID, X_WXGATE_EVENT};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
+use crate::domain::prefix::PathPrefix;
 use crate::domain::token::TokenPlace;
 use crate::wire::body::Inbound;
-use crate::wire::headers::ManagedNames;
+use crate::wire::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
+use crate::wire::header_lines::write_line;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// What a trusted proxy in front may say of the client.
-pub(super) const FORWARDED_NAMES: [HeaderName; 3] =
-    [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST];
-/// Under which header the client, the backend and the log find one request's id.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// In which header a backend finds that wxgate itself calls it, and why.
-const X_WXGATE_EVENT: HeaderName = HeaderName::from_static("x-wxgate-event");
+/// In which header a backend finds what was taken off the path that a client asked for.
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// How a body of unknown length is sent.
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 /// What a head takes at once, in bytes; most are shorter.
 const USUAL_HEAD: usize = 1024;
-/// Under which names backends look for an identity, wxgate's own and those of WeChat CloudRun.
-const USUAL_NAMES: [&str; 12] = [
-    "x-openid",
-    "x-unionid",
-    "x-appid",
-    "x-user-id",
-    "x-wx-openid",
-    "x-wx-unionid",
-    "x-wx-appid",
-    "x-wx-source",
-    "x-wx-env",
-    "x-wx-from-openid",
-    "x-wx-from-unionid",
-    "x-wx-from-appid",
-];
-
 /// A request that is clean: no name of ours in it but what we put there.
 #[derive(Debug)]
 pub struct Sealed {
@@ -55,6 +35,7 @@ pub struct Sealed {
     head: Bytes,
     is_idempotent: bool,
     is_to_head: bool,
+    user: Option<u64>,
     body: SealedBody,
 }
 
@@ -63,7 +44,7 @@ pub struct Sealed {
 pub struct Outbound<'a> {
     /// The client's head.
     pub head: Parts,
-    /// Its path, as it was matched.
+    /// Its path, as it was matched, or as the route changes it.
     pub path: &'a RequestPath<'a>,
     /// Its body.
     pub body: Inbound,
@@ -75,6 +56,64 @@ pub struct Outbound<'a> {
     pub identity: Option<Facts<'a>>,
     /// Why wxgate itself asks; none where a client does.
     pub event: Option<Event>,
+    /// What is sent otherwise than it came.
+    pub changes: Changes<'a>,
+}
+
+/// What the config changes of a request on its way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Changes<'a> {
+    /// The `Host` of the upstream; without it, the client's.
+    pub host: Option<&'a HeaderValue>,
+    /// What was taken off the beginning of the path.
+    pub stripped: Option<&'a HeaderValue>,
+    /// Whether it matters to which server a user comes.
+    pub by_user: bool,
+    /// Headers that the client sends in vain, and those that take their place.
+    pub headers: Option<&'a HeaderEdits>,
+}
+
+impl<'a> Changes<'a> {
+    /// Those of an upstream.
+    #[must_use]
+    pub fn of(upstream: Option<&'a UpstreamPlan>) -> Self {
+        Self {
+            host: upstream.and_then(|upstream| upstream.host.as_ref()),
+            by_user: upstream.is_some_and(|upstream| upstream.balance == Balance::OpenId),
+            ..Self::default()
+        }
+    }
+
+    /// The same on a route that has its own.
+    #[must_use]
+    pub fn under(self, route: &'a RouteChanges) -> Self {
+        let prefix = route.prefix.as_ref();
+        let stripped = prefix.and_then(|change| change.strip.as_ref());
+        Self {
+            stripped: stripped.map(PathPrefix::as_header),
+            headers: route.request.as_ref(),
+            ..self
+        }
+    }
+
+    /// Takes out of the client's headers what others take the place of, and gives the host that it asked for, if that is
+    /// one of them.
+    fn make_room(&self, headers: &mut HeaderMap) -> Option<HeaderValue> {
+        if let Some(edits) = self.headers {
+            edits.take_out(headers);
+        }
+        headers.insert(HOST, self.host?.clone())
+    }
+
+    /// Writes what nobody else may say, and so not before what the client says.
+    fn write(&self, text: &mut Vec<u8>) {
+        if let Some(prefix) = self.stripped {
+            write_header(&X_FORWARDED_PREFIX, prefix, text);
+        }
+        for (name, value) in self.headers.map_or(&[][..], HeaderEdits::put_in) {
+            write_header(name, value, text);
+        }
+    }
 }
 
 /// Why wxgate itself calls a backend.
@@ -82,12 +121,15 @@ pub struct Outbound<'a> {
 pub enum Event {
     /// A user logs in.
     Login,
+    /// Is the server well?
+    Health,
 }
 
 impl Event {
     const fn as_header(self) -> HeaderValue {
         match self {
             Self::Login => HeaderValue::from_static("login"),
+            Self::Health => HeaderValue::from_static("health"),
         }
     }
 }
@@ -98,7 +140,6 @@ pub struct Sealer {
     identity: IdentityPlan,
     tokens: Vec<TokenPlace>,
     from_clients: ManagedNames,
-    from_backends: ManagedNames,
     identities: ManagedNames,
 }
 
@@ -106,25 +147,24 @@ impl Sealer {
     /// Seals with these identity headers, takes tokens out of these places, and away what stands `beside` them.
     #[must_use]
     pub fn new(identity: IdentityPlan, tokens: Vec<TokenPlace>, beside: Vec<HeaderName>) -> Self {
-        let names = identity_names(&identity);
+        let names = identity.names();
         let token_names = tokens.iter().filter_map(|place| match place {
             TokenPlace::Header(name) => Some(name.clone()),
             _ => None,
         });
-        let clients = names.iter().cloned().chain(token_names).chain(beside);
+        let clients = names.chain(token_names).chain(beside);
         Self {
             from_clients: ManagedNames::of_clients(clients),
-            identities: ManagedNames::of(names.iter().cloned()),
-            from_backends: ManagedNames::of_backends(names),
+            identities: ManagedNames::of(identity.names()),
             identity,
             tokens,
         }
     }
 
-    /// The names that no answer carries to a client.
+    /// The names that no answer carries to a client: what says who a user is, and those that the gateway tells itself.
     #[must_use]
-    pub fn hidden(&self) -> &ManagedNames {
-        &self.from_backends
+    pub fn hidden(&self, own: impl IntoIterator<Item = HeaderName>) -> ManagedNames {
+        ManagedNames::of_backends(self.identity.names().chain(own))
     }
 
     /// The first header that a backend could take for an identity, and that stays when those under the configured names
@@ -148,15 +188,18 @@ impl Sealer {
             request_id,
             identity,
             event,
+            changes,
         } = outbound;
         strip_headers(&self.tokens, &mut head.headers);
+        let asked = changes.make_room(&mut head.headers);
         let body = SealedBody::new(body);
         let mut text = Vec::with_capacity(USUAL_HEAD);
         self.write_request_line(&head, path, &mut text);
-        self.write_passing(&head.headers, &mut text);
-        write_framing(&head.headers, &body, &mut text);
-        write_forwarded(&head.headers, peer, &mut text);
-        write_header(&X_REQUEST_ID, request_id.as_header(), &mut text);
+        let seen = self.write_passing(&head.headers, &mut text);
+        write_framing(seen.has_length, &body, &mut text);
+        write_forwarded(asked.as_ref().or(seen.host), peer, &mut text);
+        write_line(&mut text, X_REQUEST_ID.as_str(), request_id.as_bytes());
+        changes.write(&mut text);
         if let Some(identity) = identity {
             self.write_identity(identity, &mut text);
         }
@@ -168,6 +211,7 @@ impl Sealer {
             head: Bytes::from(text),
             is_idempotent: head.method.is_idempotent(),
             is_to_head: head.method == Method::HEAD,
+            user: identity.filter(|_| changes.by_user).map(user),
             body,
         }
     }
@@ -184,25 +228,44 @@ impl Sealer {
         text.extend_from_slice(b" HTTP/1.1\r\n");
     }
 
-    fn write_passing(&self, headers: &HeaderMap, text: &mut Vec<u8>) {
+    fn write_passing<'h>(&self, headers: &'h HeaderMap, text: &mut Vec<u8>) -> Seen<'h> {
+        let mut seen = Seen::default();
         let connection = headers.get_all(CONNECTION).iter();
         let sieve = self
             .from_clients
             .sieve(connection.map(HeaderValue::as_bytes));
         for (name, value) in headers {
-            if name != CONTENT_LENGTH && sieve.passes(name.as_str().as_bytes()) {
+            match *name {
+                // It is told anew.
+                CONTENT_LENGTH => {
+                    seen.has_length = true;
+                    continue;
+                }
+                HOST => seen.host = Some(value),
+                _ => {}
+            }
+            if sieve.passes(name.as_str().as_bytes()) {
                 write_header(name, value, text);
             }
         }
+        seen
     }
 
     fn write_identity(&self, facts: Facts<'_>, text: &mut Vec<u8>) {
         for IdentityHeader { name, fact } in &self.identity.headers {
             if let Some(value) = facts.tell(*fact) {
-                write_line(name, value, text);
+                // Of a type that is always a valid value.
+                write_line(text, name.as_str(), value);
             }
         }
     }
+}
+
+/// What was met among the headers of a client.
+#[derive(Default)]
+struct Seen<'h> {
+    host: Option<&'h HeaderValue>,
+    has_length: bool,
 }
 
 impl Sealed {
@@ -233,66 +296,45 @@ impl Sealed {
         self.is_to_head
     }
 
+    /// Whose it is, where that says to which server it goes.
+    pub(super) fn user(&self) -> Option<u64> {
+        self.user
+    }
+
     /// The bytes of the head, and the body.
     pub(super) fn into_parts(self) -> (Bytes, SealedBody) {
         (self.head, self.body)
     }
 }
 
-fn write_header(name: &HeaderName, value: &HeaderValue, text: &mut Vec<u8>) {
-    write_line(name, value.as_bytes(), text);
+fn user(facts: Facts<'_>) -> u64 {
+    user_of(facts.openid.as_str())
 }
 
-/// Writes a header whose `value` is of a type that is always a valid one.
-fn write_line(name: &HeaderName, value: &[u8], text: &mut Vec<u8>) {
-    text.extend_from_slice(name.as_str().as_bytes());
-    text.extend_from_slice(b": ");
-    text.extend_from_slice(value);
-    text.extend_from_slice(b"\r\n");
+fn write_header(name: &HeaderName, value: &HeaderValue, text: &mut Vec<u8>) {
+    write_line(text, name.as_str(), value.as_bytes());
 }
 
 /// How far the body goes: one way to tell it, ours.
-fn write_framing(headers: &HeaderMap, body: &SealedBody, text: &mut Vec<u8>) {
+fn write_framing(has_length: bool, body: &SealedBody, text: &mut Vec<u8>) {
     match body.length() {
         // No body at all and an empty one are not the same to every backend.
-        Some(0) if !headers.contains_key(CONTENT_LENGTH) => {}
+        Some(0) if !has_length => {}
         Some(length) => write_header(&CONTENT_LENGTH, &HeaderValue::from(length), text),
         None => write_header(&TRANSFER_ENCODING, &CHUNKED, text),
     }
 }
 
-/// What a backend is told about where a request came from; what the client says of it counts if it is trusted.
-fn write_forwarded(headers: &HeaderMap, peer: &Peer, text: &mut Vec<u8>) {
-    let told = |name| peer.is_trusted().then(|| headers.get(name)).flatten();
-    let is_scheme = |value: &&HeaderValue| *value == "http" || *value == "https";
-    let proto = told(X_FORWARDED_PROTO).filter(is_scheme);
-    let own = HeaderValue::from_static(peer.scheme().as_str());
-    write_header(&X_FORWARDED_PROTO, proto.unwrap_or(&own), text);
-    if let Some(client) = client_chain(headers, peer) {
-        write_header(&X_FORWARDED_FOR, &client, text);
+/// What a backend is told about where a request came from, and which host it asked for.
+fn write_forwarded(asked: Option<&HeaderValue>, peer: &Peer, text: &mut Vec<u8>) {
+    let scheme = peer.client_scheme().as_str();
+    write_line(text, X_FORWARDED_PROTO.as_str(), scheme.as_bytes());
+    if let Some(way) = peer.way() {
+        write_header(&X_FORWARDED_FOR, way, text);
     }
-    if let Some(host) = told(X_FORWARDED_HOST).or_else(|| headers.get(HOST)) {
+    if let Some(host) = peer.host().or(asked) {
         write_header(&X_FORWARDED_HOST, host, text);
     }
-}
-
-/// The peer's address, behind what a trusted peer says of those before it.
-fn client_chain(headers: &HeaderMap, peer: &Peer) -> Option<HeaderValue> {
-    let last = peer.as_header()?;
-    if !peer.is_trusted() || !headers.contains_key(X_FORWARDED_FOR) {
-        return Some(last.clone());
-    }
-    let told = headers.get_all(X_FORWARDED_FOR).iter().chain([last]);
-    let chain: Vec<_> = told.map(HeaderValue::as_bytes).collect();
-    HeaderValue::from_bytes(&chain.join(&b", "[..])).ok()
-}
-
-/// What backends believe: the identity headers, and the usual names of such, since whoever renames one or turns it off
-/// may still have code that reads it; and the header that says that wxgate itself asks.
-fn identity_names(plan: &IdentityPlan) -> Vec<HeaderName> {
-    let usual = USUAL_NAMES.map(HeaderName::from_static);
-    let named = plan.headers.iter().map(|header| header.name.clone());
-    named.chain(usual).chain([X_WXGATE_EVENT]).collect()
 }
 
 #[cfg(test)]

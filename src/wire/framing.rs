@@ -91,9 +91,13 @@ impl Life {
 #[must_use]
 pub fn read_length(value: &[u8]) -> Option<u64> {
     let digits = value.trim_ascii();
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let digits = is_number.then(|| std::str::from_utf8(digits).ok())?;
-    digits?.parse().ok()
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 /// Whether a header as it was written is the `known` one.

@@ -16,8 +16,8 @@ use super::chunks::BadChunk;
 pub enum Inflow {
     /// None.
     Empty,
-    /// What a connection of HTTP/1 brings.
-    Http1(Rc<dyn Source>),
+    /// What a connection brings, or a stream of one.
+    Coming(Rc<dyn Source>),
 }
 
 /// Where the data of a body comes from.
@@ -38,6 +38,9 @@ pub enum Broken {
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Io(io::ErrorKind),
+    /// Its stream was reset, or did not bring what it promised.
+    #[error("the stream was reset")]
+    Reset,
     /// A chunk that is none.
     #[error(transparent)]
     Chunk(#[from] BadChunk),
@@ -48,7 +51,7 @@ impl Inflow {
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         match self {
             Self::Empty => Poll::Ready(None),
-            Self::Http1(source) => source.poll_data(cx),
+            Self::Coming(source) => source.poll_data(cx),
         }
     }
 }
@@ -68,14 +71,14 @@ impl Body for Inflow {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Http1(source) => source.left() == Some(0),
+            Self::Coming(source) => source.left() == Some(0),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Http1(source) => source
+            Self::Coming(source) => source
                 .left()
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
         }

@@ -1,12 +1,12 @@
-//! HTTP words: which headers must go, where a token stands, what a refusal looks like. Knows no sessions and no routes.
+//! HTTP words: where a token stands, what a proxy tells, what a refusal looks like. Knows no sessions and no routes.
 
 pub mod body;
 pub mod chunks;
-pub mod client;
 pub mod fields;
+pub mod forwarded;
 pub mod framing;
 pub mod head;
-pub mod headers;
+pub mod header_lines;
 pub mod inflow;
 pub mod members;
 pub mod original;

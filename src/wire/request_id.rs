@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::domain::byte_set::ByteSet;
 
+/// The digits of an id of our own.
+const LEN: usize = 32;
 /// The longest id of a trusted proxy that is taken over, in characters.
 const MAX_LEN: usize = 128;
 /// What may stand in one.
@@ -14,7 +15,13 @@ const CLEAN: ByteSet = ByteSet::ALPHANUMERIC.and(b"-_.:/+=");
 
 /// A request's id: 32 hexadecimal digits, or what a trusted proxy called it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId(Form);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    Own([u8; LEN]),
+    Told(Box<str>),
+}
 
 impl RequestId {
     /// Makes up an id. It tells requests apart and protects nothing, so that a fast generator will do.
@@ -23,36 +30,45 @@ impl RequestId {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let random = fastrand::u128(..);
         // The lowest four bits first: which end is up does not matter to a random number.
-        let digits: [u8; 32] = std::array::from_fn(|place| {
+        Self(Form::Own(std::array::from_fn(|place| {
             let digit = usize::try_from(random >> (4 * place) & 0xF);
             let digit = digit.ok().and_then(|digit| DIGITS.get(digit));
             digit.copied().unwrap_or(b'0')
-        });
-        let text = Bytes::copy_from_slice(&digits);
-        Self::from_bytes(text).unwrap_or(Self(HeaderValue::from_static("0")))
+        })))
     }
 
     /// Takes over the id that a trusted proxy gave, if it is 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `/`, `+` or `=`.
     #[must_use]
     pub fn parse(value: &HeaderValue) -> Option<Self> {
         let fits = (1..=MAX_LEN).contains(&value.len());
-        (fits && CLEAN.has_all(value.as_bytes())).then(|| Self(value.clone()))
+        let text = value.to_str().ok();
+        let clean = text.filter(|text| fits && CLEAN.has_all(text.as_bytes()));
+        clean.map(|text| Self(Form::Told(text.into())))
+    }
+
+    /// Whether it was made up here, and so is a word of letters and digits.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self.0, Form::Own(_))
     }
 
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        match &self.0 {
+            // Digits are a text.
+            Form::Own(digits) => std::str::from_utf8(digits).unwrap_or_default(),
+            Form::Told(text) => text,
+        }
     }
 
     /// The id as the value of a header.
     #[must_use]
-    pub fn as_header(&self) -> &HeaderValue {
-        &self.0
-    }
-
-    fn from_bytes(text: Bytes) -> Option<Self> {
-        HeaderValue::from_maybe_shared(text).ok().map(Self)
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Form::Own(digits) => digits,
+            Form::Told(text) => text.as_bytes(),
+        }
     }
 }
 

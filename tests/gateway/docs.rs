@@ -299,7 +299,9 @@ fn keys(config: &str) -> BTreeMap<String, BTreeMap<String, String>> {
             named.split('.').next().unwrap().clone_into(&mut section);
             keys.entry(section.clone()).or_default();
         } else if let Some((key, value)) = line.trim_start_matches('#').split_once(" = ")
-            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            && key
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         {
             let value = value
                 .split("  ")

@@ -6,8 +6,12 @@ use crate::harness::{Answer, Ask, BASE, Process, SECRET, Scratch, World, wxgate}
 
 /// A world with these limits, in which tests speak as a trusted proxy does.
 fn limited(limits: &str) -> World {
-    let trusted = "workers = 1\ntrusted_proxies = [\"127.0.0.1\"]";
-    let base = BASE.replace("workers = 1", trusted);
+    behind("trusted_proxies = [\"127.0.0.1\"]", limits)
+}
+
+/// The same with other words on the proxies in front.
+fn behind(proxies: &str, limits: &str) -> World {
+    let base = BASE.replace("workers = 1", &format!("workers = 1\n{proxies}"));
     World::of(&format!("{base}\n[limits]\n{limits}"))
 }
 
@@ -61,6 +65,39 @@ fn the_addresses_of_one_ipv6_network_are_one() {
     assert_eq!(ask("2001:db8::1").status, 200);
     is_limited(&world, ask("2001:db8::ffff:1"));
     assert_eq!(ask("2001:db8:0:1::1").status, 200);
+}
+
+#[test]
+fn behind_several_proxies_the_client_of_the_farthest_counts() {
+    let proxies = "trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]";
+    let world = behind(proxies, "requests_per_address = \"1/m burst 1\"");
+    let ask = |told| world.ask(&from(told, Ask::get("/open/a")));
+    assert_eq!(ask("192.0.2.1, 10.0.0.1").status, 200);
+    is_limited(&world, ask("203.0.113.7, 192.0.2.1, 10.0.0.2"));
+    assert_eq!(ask("192.0.2.2, 10.0.0.1").status, 200);
+}
+
+#[test]
+fn the_client_is_told_in_the_one_form_that_is_believed() {
+    let proxies = "trusted_proxies = [\"127.0.0.1\"]\nproxy_headers = \"forwarded\"";
+    let world = behind(proxies, "requests_per_address = \"1/m burst 1\"");
+    let ask = |client, other| {
+        let ask = Ask::get("/open/a").header("Forwarded", client);
+        world.ask(&from(other, ask))
+    };
+    assert_eq!(ask("for=192.0.2.1", "192.0.2.7").status, 200);
+    is_limited(&world, ask("for=192.0.2.1", "192.0.2.8"));
+    assert_eq!(ask("for=192.0.2.2", "192.0.2.7").status, 200);
+}
+
+#[test]
+fn a_proxy_that_tells_no_client_is_not_limited_as_one() {
+    let world = limited("requests_per_address = \"1/m burst 1\"");
+    for _ in 0..3 {
+        assert_eq!(world.get("/open/a").status, 200);
+        let hidden = from("unknown", Ask::get("/open/a"));
+        assert_eq!(world.ask(&hidden).status, 200);
+    }
 }
 
 #[test]

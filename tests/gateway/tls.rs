@@ -14,7 +14,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use crate::harness::{Ask, BASE, Line, Scratch, World};
+use crate::harness::{Ask, BASE, Line, Multiplexed, Scratch, World};
 
 /// Writes a new certificate for `names` and its key to `NAME.crt` and `NAME.key`.
 fn certify(directory: &Scratch, file: &str, names: &[&str]) -> CertificateDer<'static> {
@@ -214,4 +214,29 @@ fn who_comes_in_the_clear_is_sent_to_tls_and_reaches_no_backend() {
         answer.contains("\r\nstrict-transport-security: max-age=31536000\r\n"),
         "{answer}"
     );
+}
+
+#[test]
+fn a_client_that_can_speak_http_2_does_and_one_that_cannot_speaks_http_1() {
+    let directory = Scratch::new();
+    let trusted = certify(&directory, "tls", &["api.example.com"]);
+    let world = serving(&pair(directory.path(), "tls"));
+    for version in [&TLS12, &TLS13] {
+        let mut config = (*client(&[&trusted], &[version])).clone();
+        let line = Multiplexed::under_tls(config.clone(), "api.example.com", world.address());
+        let answer = line.unwrap().ask(&Ask::get("/open/x"));
+        assert_eq!((answer.status, answer.text().as_str()), (200, "seen"));
+        let seen = world.backend.only_seen();
+        assert!(
+            seen.head.starts_with("GET /open/x HTTP/1.1\r\n"),
+            "{seen:?}"
+        );
+        assert_eq!(seen.values("X-Forwarded-Proto"), ["https"]);
+        world.backend.forget();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut stream = connect(&Arc::new(config), "api.example.com", world.address());
+        assert_eq!(ask(&mut stream).unwrap(), "HTTP/1.1 200 OK");
+        assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+        world.backend.forget();
+    }
 }

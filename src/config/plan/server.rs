@@ -9,6 +9,7 @@ use http::HeaderValue;
 use ipnet::IpNet;
 
 use crate::config::certificates::Certificates;
+use crate::domain::peer::ProxyHeaders;
 use crate::domain::secret::Secret;
 
 /// `[server]`.
@@ -18,8 +19,10 @@ pub struct ServerPlan {
     pub listen: Vec<ListenPlan>,
     /// How many worker threads; at least one.
     pub workers: usize,
-    /// The peers whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    /// The peers whose `X-Request-Id` is believed, and what they tell of a client.
     pub trusted_proxies: Vec<IpNet>,
+    /// In which headers they tell it.
+    pub proxy_headers: ProxyHeaders,
     /// Connections at a time, over all workers.
     pub max_connections: usize,
     /// Connections of one address at a time, over all workers; none for as many as it wants.
@@ -40,6 +43,8 @@ pub struct ServerPlan {
     pub hsts: Option<HeaderValue>,
     /// Where to listen in the clear, only to send clients to where TLS is.
     pub redirect: Vec<ListenPlan>,
+    /// Whether HTTP/2 is spoken in the clear as well, with clients that begin with it.
+    pub h2c: bool,
 }
 
 /// How clients are served under TLS.

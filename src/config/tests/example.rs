@@ -44,6 +44,20 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
         "{}:12: `app_from` chooses among several apps, and this login is to one; remove it, or name more in `app`",
         line_of("app_from")
     );
+    // What the last route takes, begins with anything.
+    let prefix = format!(
+        "{}:16: not every request of this route begins with `/api`; give it a path such as \"/api/*\"",
+        line_of("strip_prefix")
+    );
+    // The servers are written without TLS.
+    let backend = text
+        .lines()
+        .position(|line| line.starts_with("tls = { ca"))
+        .unwrap()
+        + 1;
+    let no_tls = format!(
+        "{backend}:7: no server of this upstream speaks TLS; write \"https://…\", or remove `tls`"
+    );
     assert_eq!(
         problems(&text),
         [
@@ -52,7 +66,9 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
             named("openid"),
             named("unionid"),
             named("appid"),
+            no_tls,
             choice,
+            prefix,
         ]
     );
 }
@@ -85,6 +101,16 @@ fn what_the_example_comments_out_is_the_default() {
             "requests_per_address",
             "requests_per_user",
             "logins_per_address",
+            "host ",
+            "health",
+            "strip_prefix",
+            "add_prefix",
+            "request_headers",
+            "response_headers",
+            "cors",
+            "cors",
+            "request_headers",
+            "response_headers",
         ]
         .iter()
         .any(|key| line.starts_with(key))
@@ -112,6 +138,7 @@ fn the_example_shows_every_key() {
         "listen",
         "workers",
         "trusted_proxies",
+        "proxy_headers",
         "max_connections",
         "header_timeout",
         "idle_timeout",
@@ -136,6 +163,12 @@ fn the_example_shows_every_key() {
         "user_id",
         "claims",
         "servers",
+        "host",
+        "balance",
+        "max_fails",
+        "fail_timeout",
+        "retries",
+        "health",
         "connect_timeout",
         "path",
         "action",
@@ -154,6 +187,8 @@ fn the_example_shows_every_key() {
         "open_data_max_age",
         "open_data",
         "open_data_field",
+        "strip_prefix",
+        "add_prefix",
         "on_login",
         "requests_per_address",
         "requests_per_user",

@@ -11,9 +11,10 @@ use crate::config::plan::{
     Action, Apps, Forward, Guard, IdentityPlan, ListenPlan, LogFormat, Plan,
 };
 use crate::domain::app_choice::AppChoice;
+use crate::domain::host_pattern::HostPattern;
 use crate::domain::identity::Fact;
+use crate::domain::peer::ProxyHeaders;
 use crate::domain::refusal::RefusalCode;
-use crate::domain::route::HostPattern;
 use crate::domain::token::TokenPlace;
 
 const SHOP: &str = "[apps.shop]\nappid = \"wx1\"\nsecret = { env = \"SHOP_SECRET\" }\n";
@@ -42,6 +43,7 @@ fn an_empty_config_has_every_default() {
         std::thread::available_parallelism().unwrap().get()
     );
     assert_eq!(server.trusted_proxies, []);
+    assert_eq!(server.proxy_headers, ProxyHeaders::XForwarded);
     assert_eq!(server.max_connections, 20_000);
     assert_eq!(server.header_timeout, Duration::from_secs(10));
     assert_eq!(server.idle_timeout, Duration::from_secs(75));
@@ -92,6 +94,12 @@ fn a_trusted_proxy_is_a_network_or_one_address() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+}
+
+#[test]
+fn trusted_proxies_tell_of_a_client_in_one_form() {
+    let server = plan("server.proxy_headers = \"forwarded\"").server;
+    assert_eq!(server.proxy_headers, ProxyHeaders::Forwarded);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What configs mean, and what is said of those that mean nothing.
 
+mod changes;
 mod dialects;
 mod example;
 mod limits;
@@ -10,6 +11,7 @@ mod routes;
 mod secrets;
 mod sections;
 mod tls;
+mod upstreams;
 mod verdicts;
 
 use std::collections::HashMap;

@@ -24,6 +24,10 @@ fn a_server_section_that_makes_no_sense_says_why() {
             "1:27: `10.0.0.0/33` is no network; write \"10.0.0.0/8\", or one address such as \"10.1.2.3\"",
         ),
         (
+            "server.proxy_headers = \"Forwarded\"",
+            "1:24: `Forwarded` is no form of proxy headers; did you mean `forwarded`? There are `x-forwarded` and `forwarded`",
+        ),
+        (
             "server.max_header_bytes = \"1KiB\"",
             "1:27: `1KiB` is no room for a request head; write \"4KiB\" to \"256KiB\"",
         ),
@@ -234,44 +238,6 @@ fn a_preset_names_all_identity_headers_or_none() {
             "4:10: `openid` has its name from `identity_preset`; remove one of them",
         ]
     );
-}
-
-#[test]
-fn a_backend_is_an_address_of_http() {
-    check(&[
-        (
-            "upstreams.a.servers = [\"https://x\"]",
-            "1:24: `https://x` asks for TLS, but this version speaks \
-            only http to backends; write \"http://…\"",
-        ),
-        (
-            "upstreams.a.servers = [\"http://nowhere.example\"]",
-            "1:24: the name `nowhere.example` does not resolve: no such name",
-        ),
-        (
-            "upstreams.a = { servers = [\"http://x\"], connect_timeout = \"0s\" }",
-            "1:59: `0s` is no time at all; write one above zero, such as \"10s\"",
-        ),
-    ]);
-    for text in [
-        "",
-        "http://",
-        "10.0.0.1:80",
-        "http://x/",
-        "http://x/a",
-        "http://x?a",
-        "http://u@x",
-        "http://x:0",
-        "http://x:",
-        "http://x:a",
-        "http://x:99999",
-        "http://:80",
-        "ftp://x",
-    ] {
-        let said = problems(&format!("upstreams.a.servers = [\"{text}\"]"));
-        let server = "is no server; write \"http://HOST:PORT\", without path, query and user";
-        assert_eq!(said, [format!("1:24: `{text}` {server}")]);
-    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn check(directory: &Directory, cert: &str, key: &str) -> Result<(), String> {
         .tls
         .unwrap()
         .config;
-    assert_eq!(config.alpn_protocols, [b"http/1.1"]);
+    assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
     Ok(())
 }
 

@@ -65,6 +65,10 @@ fn what_a_proxy_in_front_has_no_use_for_is_a_problem() {
             "6:13: `open_data` is for what an upstream gets; remove it, or name an `upstream`",
         ),
         (
+            route("cors = { origins = [\"https://a.cn\"] }"),
+            "6:20: no page reads an answer to a proxy in front; remove `cors`, and let that proxy answer pages",
+        ),
+        (
             route("refusals = { bad_request = { status = 204 } }"),
             "6:39: under this status the proxy in front would let the request pass; write one from 400 to 599",
         ),

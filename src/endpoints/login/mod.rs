@@ -195,7 +195,7 @@ impl Logins {
     /// A skey that is told once more must still lead somewhere: its client may have logged out since.
     async fn still_open(&self, logged_in: LoggedIn) -> Result<LoggedIn, Refusal> {
         let digest = logged_in.opened.skey.digest();
-        if self.store.find(&digest).await.is_none() {
+        if self.store.find(&digest, self.clock.now()).await.is_none() {
             let reason = "the session of this code has ended since";
             return Err(Refusal::new(RefusalCode::LoginCodeUsed, reason));
         }

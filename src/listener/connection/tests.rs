@@ -8,8 +8,8 @@ use tokio::net::UnixStream;
 
 use super::*;
 use crate::domain::peer::{Peer, Scheme};
-use crate::listener::http1::Dates;
-use crate::listener::{Asked, ConnectionLimits, Stop};
+use crate::listener::dates::Dates;
+use crate::listener::{Answer, Asked, ConnectionLimits, Stop};
 
 const LIMITS: ConnectionLimits = ConnectionLimits {
     header_timeout: Duration::from_secs(10),
@@ -26,8 +26,8 @@ struct Everything;
 impl Handler for Everything {
     type Body = Full<Bytes>;
 
-    async fn handle(&self, _: Asked, _: &Peer) -> Response<Full<Bytes>> {
-        Response::new(Full::from("seen"))
+    async fn handle(&self, _: Asked, _: &Peer) -> Answer<Full<Bytes>> {
+        Response::new(Full::from("seen")).into()
     }
 
     fn refuse(&self, _: Unread, _: &Peer) -> Bytes {
@@ -59,6 +59,7 @@ impl Room {
             limits: &LIMITS,
             stop: &self.stop,
             dates: &self.dates,
+            h2c: false,
         }
     }
 

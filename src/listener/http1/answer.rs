@@ -1,15 +1,13 @@
 //! The head of an answer, written out, and what frames the body behind it. Knows nothing of where the bytes go.
 
-use std::cell::RefCell;
-use std::time::{Duration, UNIX_EPOCH};
-
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
 use tokio::time::Instant;
 
-use crate::domain::clock::wall_time;
+use crate::listener::dates::Dates;
 use crate::wire::framing::{Life, read_length};
+use crate::wire::header_lines::{HeaderLines, write_line};
 
 /// What of a request its answer depends on.
 #[derive(Clone, Copy, Debug)]
@@ -31,25 +29,6 @@ pub(super) enum Framed {
     Close,
 }
 
-/// The time as `Date` tells it. It belongs to one thread, and is written anew once in a second.
-#[derive(Debug, Default)]
-pub(in crate::listener) struct Dates(RefCell<Option<(Instant, String)>>);
-
-impl Dates {
-    /// Hands what `Date` says at `now` to `write`.
-    fn at(&self, now: Instant, write: impl FnOnce(&str)) {
-        let mut dates = self.0.borrow_mut();
-        let (until, text) = dates.get_or_insert_with(|| (now, String::new()));
-        if now >= *until {
-            let wall_time = wall_time();
-            let gone = Duration::from_nanos(wall_time.subsec_nanos().into());
-            *until = now + Duration::from_secs(1).saturating_sub(gone);
-            *text = httpdate::fmt_http_date(UNIX_EPOCH + wall_time);
-        }
-        write(text);
-    }
-}
-
 /// What comes behind the head of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Told {
@@ -62,19 +41,20 @@ pub(super) struct Told {
 /// bytes, as far as anybody knows.
 pub(super) fn write(
     out: &mut Vec<u8>,
-    head: &Parts,
+    (head, passing): (&Parts, &HeaderLines),
     length: Option<u64>,
     bounds: Bounds,
     (dates, now): (&Dates, Instant),
 ) -> Told {
-    let (body, told) = frame(head, length, bounds);
+    let (body, told) = frame((head, passing), length, bounds);
     let mut life = if bounds.keeps_alive && body != Framed::Close {
         Life::Long
     } else {
         Life::Closing
     };
-    let (mut is_framed, mut has_date) = (false, false);
+    let (mut is_framed, mut has_date) = (false, passing.has_date());
     write_status(out, bounds.is_http_1_1, head.status);
+    out.extend_from_slice(passing.as_bytes());
     for (name, value) in &head.headers {
         match *name {
             // What concerns this connection alone is told in its own words.
@@ -87,7 +67,7 @@ pub(super) fn write(
             }
             _ => {
                 has_date |= *name == DATE;
-                write_header(out, name.as_str(), value.as_bytes());
+                write_line(out, name.as_str(), value.as_bytes());
             }
         }
     }
@@ -95,9 +75,7 @@ pub(super) fn write(
         write_framing(out, body, told);
     }
     if !has_date {
-        dates.at(now, |date| {
-            write_header(out, DATE.as_str(), date.as_bytes());
-        });
+        dates.at(now, |date| write_line(out, DATE.as_str(), date.as_bytes()));
     }
     let keeps_alive = life.is_long();
     write_life(out, bounds.is_http_1_1, keeps_alive);
@@ -106,10 +84,14 @@ pub(super) fn write(
 }
 
 /// How the body goes out, and which length the head tells.
-fn frame(head: &Parts, length: Option<u64>, bounds: Bounds) -> (Framed, Option<u64>) {
+fn frame(
+    (head, passing): (&Parts, &HeaderLines),
+    length: Option<u64>,
+    bounds: Bounds,
+) -> (Framed, Option<u64>) {
     let declared = || {
-        let declared = head.headers.get(CONTENT_LENGTH);
-        declared.and_then(|value| read_length(value.as_bytes()))
+        let declared = || read_length(head.headers.get(CONTENT_LENGTH)?.as_bytes());
+        passing.length().or_else(declared)
     };
     if has_no_body(head.status) {
         return (Framed::Length(0), None);
@@ -131,6 +113,11 @@ fn has_no_body(status: StatusCode) -> bool {
 }
 
 fn write_status(out: &mut Vec<u8>, is_http_1_1: bool, status: StatusCode) {
+    if is_http_1_1 && status == StatusCode::OK {
+        // As most are.
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        return;
+    }
     let version: &[u8] = if is_http_1_1 {
         b"HTTP/1.1 "
     } else {
@@ -147,27 +134,19 @@ fn write_framing(out: &mut Vec<u8>, body: Framed, told: Option<u64>) {
     if let Some(length) = told {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(length).as_bytes();
-        write_header(out, CONTENT_LENGTH.as_str(), digits);
+        write_line(out, CONTENT_LENGTH.as_str(), digits);
     } else if body == Framed::Chunks {
-        write_header(out, TRANSFER_ENCODING.as_str(), b"chunked");
+        write_line(out, TRANSFER_ENCODING.as_str(), b"chunked");
     }
 }
 
 /// Tells how long the connection lives, unless that goes without saying.
 fn write_life(out: &mut Vec<u8>, is_http_1_1: bool, keeps_alive: bool) {
     match (is_http_1_1, keeps_alive) {
-        (true, false) => write_header(out, CONNECTION.as_str(), b"close"),
-        (false, true) => write_header(out, CONNECTION.as_str(), b"keep-alive"),
+        (true, false) => write_line(out, CONNECTION.as_str(), b"close"),
+        (false, true) => write_line(out, CONNECTION.as_str(), b"keep-alive"),
         (true, true) | (false, false) => {}
     }
-}
-
-fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.reserve(name.len() + value.len() + 4);
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -194,10 +173,32 @@ mod tests {
         }
         let (head, ()) = answer.body(()).unwrap().into_parts();
         let (mut out, dates) = (Vec::new(), Dates::default());
-        let told = write(&mut out, &head, length, bounds, (&dates, Instant::now()));
+        let passing = HeaderLines::default();
+        let when = (&dates, Instant::now());
+        let told = write(&mut out, (&head, &passing), length, bounds, when);
         let text = String::from_utf8(out).unwrap();
         let text = text.replace("date: today\r\n", "");
         (text.replace("\r\n", "|"), told)
+    }
+
+    #[test]
+    fn what_passes_goes_out_as_it_came_and_no_date_stands_beside_its_own() {
+        let (mut passing, mut out) = (HeaderLines::default(), Vec::new());
+        passing.push("DATE", b"yesterday");
+        passing.push("X-A", b"b");
+        passing.declare_length(9);
+        let (head, ()) = Response::new(()).into_parts();
+        let (dates, to_head) = (
+            Dates::default(),
+            Bounds {
+                is_to_head: true,
+                ..TO_GET
+            },
+        );
+        let when = (&dates, Instant::now());
+        write(&mut out, (&head, &passing), Some(0), to_head, when);
+        let text = "HTTP/1.1 200 OK\r\nDATE: yesterday\r\nX-A: b\r\ncontent-length: 9\r\n\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), text);
     }
 
     #[test]
@@ -294,23 +295,5 @@ mod tests {
     fn a_status_without_a_name_goes_out_without_one() {
         let (text, _) = written(499, &[], Some(0), TO_GET);
         assert_eq!(text, "HTTP/1.1 499 |content-length: 0||");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_date_is_that_of_the_second() {
-        let dates = Dates::default();
-        let at = |now| {
-            let mut text = String::new();
-            dates.at(now, |date| text = date.to_owned());
-            httpdate::parse_http_date(&text).unwrap()
-        };
-        let now = Instant::now();
-        let first = at(now);
-        let gap = (UNIX_EPOCH + wall_time()).duration_since(first).unwrap();
-        assert!(gap < Duration::from_secs(5), "{gap:?}");
-        let written = dates.0.borrow().as_ref().unwrap().0;
-        assert!(written > now && written <= now + Duration::from_secs(1));
-        at(written);
-        assert!(dates.0.borrow().as_ref().unwrap().0 > written);
     }
 }

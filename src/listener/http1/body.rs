@@ -49,7 +49,7 @@ impl Body {
     /// The handler's share of it.
     pub(super) fn inflow(body: Option<&Rc<Self>>) -> Inflow {
         match body {
-            Some(body) => Inflow::Http1(Rc::<Self>::clone(body)),
+            Some(body) => Inflow::Coming(Rc::<Self>::clone(body)),
             None => Inflow::Empty,
         }
     }

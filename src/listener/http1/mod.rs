@@ -14,17 +14,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 use http_body::Body as _;
 use tokio::time::{Instant, sleep_until};
 
-use super::pulse::Cut;
+use super::place::{End, Place};
 use super::wire::Wire;
-use super::{Asked, ConnectionLimits, Handler, Stop, Unread};
-use crate::domain::peer::Peer;
+use super::{Answer, Asked, Handler};
 use crate::wire::inflow::Source as _;
-
-pub(super) use answer::Dates;
 
 use answer::{Bounds, Told};
 use body::Body;
@@ -36,30 +33,6 @@ use watch::Watch;
 const SIP: usize = 8 * 1024;
 /// What of a body is worth reading away to keep a connection, in bytes.
 const LEFTOVER: u64 = 64 * 1024;
-
-/// What a conversation takes place in.
-pub(super) struct Place<'a, H> {
-    pub(super) handler: &'a H,
-    pub(super) peer: &'a Peer,
-    pub(super) limits: &'a ConnectionLimits,
-    pub(super) stop: &'a Stop,
-    pub(super) dates: &'a Dates,
-}
-
-/// How a conversation ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// It rests; nothing was begun.
-    Rest,
-    /// The last answer was given, or what of it could be.
-    Over,
-    /// What came is no request.
-    Refused(Unread),
-    /// It is cut here.
-    Cut(Cut),
-    /// Nobody is there any more.
-    Gone,
-}
 
 /// A conversation on one connection. It is on the heap while it lasts, and rests when it is not needed.
 struct Conversation<'a, 's, H> {
@@ -149,7 +122,7 @@ impl<H: Handler> Conversation<'_, '_, H> {
     }
 
     /// Lets the handler answer, unless the client goes away meanwhile.
-    async fn ask(&mut self, asked: Asked, body: Option<&Body>) -> Result<Response<H::Body>, End> {
+    async fn ask(&mut self, asked: Asked, body: Option<&Body>) -> Result<Answer<H::Body>, End> {
         let place = self.place;
         let mut handling = pin!(place.handler.handle(asked, place.peer));
         poll_fn(|cx| {
@@ -164,18 +137,25 @@ impl<H: Handler> Conversation<'_, '_, H> {
     /// Writes an answer, and tells whether another request may follow.
     async fn tell(
         &mut self,
-        answer: Response<H::Body>,
+        answer: Answer<H::Body>,
         bounds: Bounds,
         request_body: Option<&Body>,
     ) -> Result<bool, End> {
-        let (head, body) = answer.into_parts();
+        let Answer { response, passing } = answer;
+        let (head, body) = response.into_parts();
         if let Some(body) = request_body {
             self.out.first.extend_from_slice(body.withhold_leave());
         }
         let length = body.size_hint().exact();
         let dated = (self.place.dates, Instant::now());
-        let told = answer::write(&mut self.out.first, &head, length, bounds, dated);
-        drop(head);
+        let told = answer::write(
+            &mut self.out.first,
+            (&head, &passing),
+            length,
+            bounds,
+            dated,
+        );
+        drop((head, passing));
         let Told {
             body: mut framed,
             keeps_alive,
@@ -236,6 +216,8 @@ impl<H: Handler> Conversation<'_, '_, H> {
         if !wire.buffer.is_empty() || body.is_some_and(|body| !body.is_done()) {
             return Poll::Pending;
         }
+        // To ask whether there is anything costs less than to try to read it.
+        ready!(wire.poll_readable(cx));
         match ready!(wire.poll_fill(SIP, cx)) {
             Ok(1..) => Poll::Pending,
             Ok(0) | Err(_) => Poll::Ready(End::Gone),

@@ -12,9 +12,8 @@ use httparse::{Header, ParserConfig, Status};
 use crate::listener::Unread;
 use crate::wire::chunks::Chunks;
 use crate::wire::framing::{Framing, Life, read_length};
+use crate::wire::head::MOST_HEADERS;
 
-/// The most headers.
-const MOST_HEADERS: usize = 100;
 /// The longest target that [`Uri`] takes, in bytes.
 const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 /// The longest body that a length may tell, in bytes: where others count with a sign, more could pass for less.

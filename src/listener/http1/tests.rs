@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::Request as Question;
+use http::{Request as Question, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1 as client;
@@ -15,8 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::*;
+use crate::domain::peer::Peer;
 use crate::domain::peer::Scheme;
+use crate::listener::dates::Dates;
 use crate::listener::transport::Transport;
+use crate::listener::{ConnectionLimits, Stop, Unread};
 
 const LIMITS: ConnectionLimits = ConnectionLimits {
     header_timeout: Duration::from_secs(10),
@@ -60,9 +63,9 @@ struct Same {
 impl Handler for Same {
     type Body = Pieces;
 
-    async fn handle(&self, _: Asked, _: &Peer) -> Response<Pieces> {
+    async fn handle(&self, _: Asked, _: &Peer) -> Answer<Pieces> {
         let answer = Response::builder().status(self.status).header("X-A", "b");
-        answer.body(self.body.clone()).unwrap()
+        answer.body(self.body.clone()).unwrap().into()
     }
 
     fn refuse(&self, _: Unread, _: &Peer) -> Bytes {
@@ -85,7 +88,7 @@ impl Drop for Dropped {
 impl Handler for Never {
     type Body = Pieces;
 
-    async fn handle(&self, _: Asked, _: &Peer) -> Response<Pieces> {
+    async fn handle(&self, _: Asked, _: &Peer) -> Answer<Pieces> {
         let _dropped = Dropped(Rc::clone(&self.0));
         std::future::pending().await
     }
@@ -101,11 +104,11 @@ struct Echo;
 impl Handler for Echo {
     type Body = Pieces;
 
-    async fn handle(&self, asked: Asked, _: &Peer) -> Response<Pieces> {
+    async fn handle(&self, asked: Asked, _: &Peer) -> Answer<Pieces> {
         let heard = asked.body.collect().await.unwrap().to_bytes();
         let told = Some(heard.len() as u64);
         let left = [heard].into();
-        Response::new(Pieces { left, told })
+        Response::new(Pieces { left, told }).into()
     }
 
     fn refuse(&self, _: Unread, _: &Peer) -> Bytes {
@@ -133,6 +136,7 @@ async fn converse<H: Handler>(wire: Rc<RefCell<Wire>>, handler: &H) -> End {
         limits: &LIMITS,
         stop: &stop,
         dates: &dates,
+        h2c: false,
     };
     talk(&wire, &place).await
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep};
 
-use super::End;
+use crate::listener::place::End;
 use crate::listener::pulse::{Cut, Pulse};
 use crate::listener::{ConnectionLimits, Stop};
 

@@ -73,6 +73,7 @@ fn seal(
         request_id: &RequestId::generate(),
         identity: identity.map(Identity::facts),
         event: None,
+        changes: Changes::default(),
     };
     sealer.seal(outbound)
 }

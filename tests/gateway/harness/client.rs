@@ -11,10 +11,10 @@ use super::{LONGEST, send_while_taken};
 /// A request to be written.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(super) method: String,
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Ask {
@@ -207,7 +207,7 @@ impl Line {
         }
     }
 
-    /// Reads a head: the status and the headers. None at the end of the connection.
+    /// Reads a head: the status and the headers, their names in lower case. None at the end of the connection.
     pub fn head(&mut self) -> Option<(u16, Vec<(String, String)>)> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
@@ -218,7 +218,7 @@ impl Line {
                 return Some((status, headers));
             }
             let (name, value) = line.split_once(": ").unwrap();
-            headers.push((name.to_owned(), value.to_owned()));
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
     }
 

@@ -2,19 +2,25 @@
 
 mod backend;
 mod client;
+mod frames;
 mod gate;
 mod log;
+mod multiplexed;
 mod process;
 mod scratch;
+mod secured;
 mod service;
 mod world;
 
 pub use backend::{Backend, Seen, refusing};
 pub use client::{Answer, Ask, Line};
+pub use frames::{Frame, Frames, Verdict, fields_of, kind};
 pub use gate::Gate;
 pub use log::Log;
+pub use multiplexed::Multiplexed;
 pub use process::{Ended, Process, wxgate};
 pub use scratch::Scratch;
+pub use secured::{Farewell, Met, Secured};
 pub use service::{SHIPPED, Service, Setup, between_stand_ins};
 pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 

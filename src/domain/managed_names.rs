@@ -33,6 +33,27 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
+/// Under which names backends look for an identity, wxgate's own and those of WeChat CloudRun: whoever renames one or turns
+/// it off may still have code that reads it.
+const USUAL_NAMES: [&str; 12] = [
+    "x-openid",
+    "x-unionid",
+    "x-appid",
+    "x-user-id",
+    "x-wx-openid",
+    "x-wx-unionid",
+    "x-wx-appid",
+    "x-wx-source",
+    "x-wx-env",
+    "x-wx-from-openid",
+    "x-wx-from-unionid",
+    "x-wx-from-appid",
+];
+/// Under which header the client, the backend and the log find one request's id.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// In which header a backend finds that wxgate itself calls it, and why.
+pub const X_WXGATE_EVENT: HeaderName = HeaderName::from_static("x-wxgate-event");
+
 /// The names that one side may not say to the other through the gateway, in whatever spelling: a backend may fold every
 /// character but letters and digits to `_`, as CGI and PHP do, and ignore case.
 #[derive(Clone, Debug)]
@@ -43,7 +64,7 @@ pub struct ManagedNames {
 }
 
 impl ManagedNames {
-    /// What no client may say to a backend: `names`, what proxies set, such as `X-Forwarded-*` and `X-Real-IP`, what
+    /// What no client may say to a backend: `names` and the usual ones of an identity, what proxies set, such as `X-Forwarded-*` and `X-Real-IP`, what
     /// concerns one hop, and `Expect`, which the gateway meets by reading the body.
     #[must_use]
     pub fn of_clients(names: impl IntoIterator<Item = HeaderName>) -> Self {
@@ -52,13 +73,13 @@ impl ManagedNames {
         Self::new(names.chain([EXPECT]), true)
     }
 
-    /// What no backend may say to a client: `names`, and what concerns one hop.
+    /// What no backend may say to a client: `names` and the usual ones of an identity, and what concerns one hop.
     #[must_use]
     pub fn of_backends(names: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::new(names.into_iter().chain(HOP_BY_HOP), false)
     }
 
-    /// These names alone.
+    /// What a backend could take for an identity: `names` and the usual ones.
     #[must_use]
     pub fn of(names: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::new(names.into_iter(), false)
@@ -80,6 +101,8 @@ impl ManagedNames {
     }
 
     fn new(names: impl Iterator<Item = HeaderName>, with_family: bool) -> Self {
+        let usual = USUAL_NAMES.map(HeaderName::from_static);
+        let names = names.chain(usual).chain([X_WXGATE_EVENT]);
         let mut folded: Vec<Vec<Vec<u8>>> = Vec::new();
         for name in names.map(|name| fold(name.as_str())) {
             let length = name.len();
@@ -133,17 +156,32 @@ fn is_a_header(option: &&[u8]) -> bool {
         .any(|other| option.eq_ignore_ascii_case(other))
 }
 
-fn fold(name: &str) -> Vec<u8> {
+/// The name as CGI and PHP see it, where `X-OpenId`, `x_openid` and `X.OpenId` are one.
+#[must_use]
+pub fn fold(name: &str) -> Vec<u8> {
     name.bytes().map(fold_byte).collect()
 }
 
 fn fold_byte(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() {
-        byte.to_ascii_lowercase()
-    } else {
-        b'_'
-    }
+    FOLDED.get(usize::from(byte)).copied().unwrap_or(b'_')
 }
+
+/// What each byte is folded to, so that to fold one is one look.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done while compiling: a slip would be an error then"
+)]
+const FOLDED: [u8; 256] = {
+    let mut folded = [b'_'; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            folded[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    folded
+};
 
 fn is_folded(name: &[u8], folded: &[u8]) -> bool {
     name.len() == folded.len() && name.iter().zip(folded).all(|(a, b)| fold_byte(*a) == *b)

@@ -1,0 +1,70 @@
+//! Passing a request on to a backend, as its route says. Knows nothing of who let it pass.
+
+use http::Response;
+use http::request::Parts;
+use tokio::time::Instant;
+
+use super::Gateway;
+use super::admit::Admission;
+use super::outcome::AnswerBody;
+use super::visit::Visit;
+use crate::config::plan::RoutePlan;
+use crate::domain::path::RequestPath;
+use crate::domain::peer::Peer;
+use crate::domain::prefix::PrefixChange;
+use crate::upstream::{Changes, Outbound};
+use crate::wire::refusal::Refusal;
+
+/// What is asked for, under which rule, and by whom.
+#[derive(Clone, Copy)]
+pub(super) struct Onward<'a> {
+    pub(super) route: &'a RoutePlan,
+    pub(super) path: &'a RequestPath<'a>,
+    pub(super) peer: &'a Peer,
+}
+
+impl Gateway {
+    /// Sends a request to the upstream at a place, and gives its answer.
+    pub(super) async fn forward(
+        &self,
+        upstream: usize,
+        onward: Onward<'_>,
+        head: Parts,
+        admission: Admission,
+        visit: &mut Visit,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let sealed = {
+            let Onward { route, path, peer } = onward;
+            let Admission { session, body } = admission;
+            let changed = match &route.changes.prefix {
+                Some(change) => Some(self.lead_on(path, change)?),
+                None => None,
+            };
+            self.sealer.seal(Outbound {
+                head,
+                path: changed.as_deref().unwrap_or(path),
+                body,
+                peer,
+                request_id: &visit.request_id,
+                identity: session.as_ref().map(|session| session.facts()),
+                event: None,
+                changes: Changes::of(self.upstreams.plan(upstream)).under(&route.changes),
+            })
+        };
+        visit.seat = self.shared.crowds.enter(upstream).await?;
+        let since = Instant::now();
+        let answer = self.upstreams.send(upstream, sealed).await;
+        visit.upstream_took = Some(since.elapsed());
+        Ok(answer?.map(AnswerBody::upstream))
+    }
+
+    /// The path with another beginning; in a box, since few have one.
+    fn lead_on(
+        &self,
+        path: &RequestPath<'_>,
+        change: &PrefixChange,
+    ) -> Result<Box<RequestPath<'static>>, Refusal> {
+        let changed = self.shared.plan.route_table.lead_on(path, change)?;
+        Ok(Box::new(changed))
+    }
+}

@@ -1,0 +1,206 @@
+//! One stream: its request is asked, and its answer goes out as far as the client takes it. Knows nothing of what they mean.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue, TRANSFER_ENCODING};
+use http::response::Parts;
+use http::{Method, Request, Response};
+use http_body::Body as HttpBody;
+use tokio::time::{Instant, timeout};
+
+use super::body::{Body, Respond};
+use super::request;
+use crate::listener::dates::Dates;
+use crate::listener::place::Place;
+use crate::listener::{Asked, Handler};
+use crate::wire::inflow::Inflow;
+use crate::wire::refusal::has_body;
+
+/// How a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With an answer, or with what there was of one.
+    Answered,
+    /// By the client, which did not wait for the answer.
+    Abandoned,
+}
+
+/// Asks what a stream asks, and answers it.
+pub(super) async fn serve<H: Handler>(
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    place: &Place<'_, H>,
+) -> Ended {
+    let (mut head, incoming) = request.into_parts();
+    let respond = Rc::new(RefCell::new(respond));
+    if !request::translate(&mut head) {
+        respond.borrow_mut().send_reset(Reason::PROTOCOL_ERROR);
+        return Ended::Answered;
+    }
+    let is_to_head = head.method == Method::HEAD;
+    let body = if incoming.is_end_stream() {
+        Inflow::Empty
+    } else {
+        let leave = request::awaits_leave(&head.headers).then(|| Rc::clone(&respond));
+        let told = request::told_length(&head.headers);
+        Inflow::Coming(Rc::new(Body::new(incoming, told, leave)))
+    };
+    let at = Instant::now();
+    let Some(answer) = ask(Asked { head, body, at }, &respond, place).await else {
+        return Ended::Abandoned;
+    };
+    let (mut head, body) = answer.into_parts();
+    let is_bodiless = fit(&mut head, body.size_hint().exact(), is_to_head, place.dates);
+    let answer = Response::from_parts(head, ());
+    let is_all = is_bodiless || body.is_end_stream();
+    let sent = respond.borrow_mut().send_response(answer, is_all);
+    match sent {
+        Ok(_) if is_all => Ended::Answered,
+        Ok(stream) => carry(body, stream, place.limits.idle_timeout).await,
+        Err(error) => {
+            tracing::debug!(%error, "an answer cannot be said in HTTP/2");
+            respond.borrow_mut().send_reset(Reason::INTERNAL_ERROR);
+            Ended::Answered
+        }
+    }
+}
+
+/// Lets the handler answer, unless the client resets the stream meanwhile.
+async fn ask<H: Handler>(
+    asked: Asked,
+    respond: &Respond,
+    place: &Place<'_, H>,
+) -> Option<Response<H::Body>> {
+    let mut handling = pin!(place.handler.handle(asked, place.peer));
+    poll_fn(|cx| {
+        if respond.borrow_mut().poll_reset(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        handling
+            .as_mut()
+            .poll(cx)
+            .map(|answer| Some(answer.unfold()))
+    })
+    .await
+}
+
+/// Says the head of an answer as HTTP/2 has it, whose body has `length` bytes as far as anybody knows. Tells whether the
+/// body stays behind.
+fn fit(head: &mut Parts, length: Option<u64>, is_to_head: bool, dates: &Dates) -> bool {
+    let headers = &mut head.headers;
+    // What concerns a connection of HTTP/1 alone.
+    headers.remove(CONNECTION);
+    headers.remove(TRANSFER_ENCODING);
+    let is_bodiless = is_to_head || !has_body(head.status);
+    if !has_body(head.status) {
+        headers.remove(CONTENT_LENGTH);
+    } else if let Some(length) = length {
+        // Of a body that is not there nobody knows the length but who declared it.
+        if !is_to_head || (length > 0 && !headers.contains_key(CONTENT_LENGTH)) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+    if !headers.contains_key(DATE) {
+        dates.at(Instant::now(), |date| {
+            if let Ok(date) = HeaderValue::from_str(date) {
+                headers.insert(DATE, date);
+            }
+        });
+    }
+    is_bodiless
+}
+
+/// Sends a body piece by piece. A client that takes nothing for `patience` gets no more of it.
+async fn carry<B>(mut body: B, mut stream: SendStream<Bytes>, patience: Duration) -> Ended
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    loop {
+        let Some(piece) = next(&mut body, &mut stream).await else {
+            return Ended::Abandoned;
+        };
+        let data = match piece {
+            None => Bytes::new(),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => data,
+                // What may follow a body could pass for headers, and is dropped here as in HTTP/1.
+                Ok(_) | Err(_) => continue,
+            },
+            Some(Err(_)) => {
+                stream.send_reset(Reason::INTERNAL_ERROR);
+                return Ended::Answered;
+            }
+        };
+        let is_last = data.is_empty() || body.is_end_stream();
+        if !send(data, is_last, &mut stream, patience).await {
+            return Ended::Abandoned;
+        }
+        if is_last {
+            return Ended::Answered;
+        }
+    }
+}
+
+/// Sends a piece of a body, unless the client takes nothing of it for `patience` or is gone.
+async fn send(
+    mut data: Bytes,
+    is_last: bool,
+    stream: &mut SendStream<Bytes>,
+    patience: Duration,
+) -> bool {
+    loop {
+        let room = match timeout(patience, room(stream, data.len())).await {
+            Ok(Some(room)) => room,
+            Ok(None) => return false,
+            Err(_) => {
+                stream.send_reset(Reason::CANCEL);
+                return false;
+            }
+        };
+        let part = data.split_to(room.min(data.len()));
+        let is_sent = stream.send_data(part, is_last && data.is_empty()).is_ok();
+        if !is_sent || data.is_empty() {
+            return is_sent;
+        }
+    }
+}
+
+/// The next piece of a body, none at its end; nothing at all if the client resets the stream.
+async fn next<B>(
+    body: &mut B,
+    stream: &mut SendStream<Bytes>,
+) -> Option<Option<Result<http_body::Frame<Bytes>, B::Error>>>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    poll_fn(|cx| {
+        if stream.poll_reset(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut *body).poll_frame(cx).map(Some)
+    })
+    .await
+}
+
+/// How many bytes the client takes now, of `wanted`; none if it is gone.
+async fn room(stream: &mut SendStream<Bytes>, wanted: usize) -> Option<usize> {
+    stream.reserve_capacity(wanted);
+    poll_fn(|cx| {
+        while wanted > 0 && stream.capacity() == 0 {
+            match ready!(stream.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Poll::Ready(None),
+            }
+        }
+        Poll::Ready(Some(stream.capacity()))
+    })
+    .await
+}
