@@ -21,7 +21,7 @@ use crate::domain::clock::Clock;
 use crate::domain::secret::Secret;
 use crate::endpoints::login::Logins;
 use crate::endpoints::phone::Phones;
-use crate::gateway::{Gateway, Shared};
+use crate::gateway::{Crowds, Gateway, Limits, Shared};
 use crate::listener::{self, ConnectionCount, Door, Listener, Socket};
 use crate::metrics::{Labels, Metrics, WorkerMetrics};
 use crate::renewal;
@@ -78,7 +78,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
         decrypter: decrypter(&parts),
     };
     let admin = serve_admin(&parts.plan, &control, operators, admin_stopped)?;
-    control.spawn(tidy_now_and_then(store.clone(), Arc::clone(&parts.logins)));
+    control.spawn(tidy_now_and_then(parts.clone()));
     if let Some(tls) = &parts.plan.server.tls {
         let certificates = Arc::clone(&tls.certificates);
         control.spawn(renewal::keep_fresh(certificates, parts.clock.clone()));
@@ -221,6 +221,8 @@ fn shared(
         control(),
     );
     Ok(Shared {
+        crowds: Arc::new(Crowds::new(&plan.upstreams)),
+        limits: Arc::new(Limits::new(&plan.limits, &clock)),
         plan: Arc::new(plan),
         store: store.clone(),
         logins: Arc::new(logins),
@@ -337,12 +339,13 @@ async fn told(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-async fn tidy_now_and_then(store: Store, logins: Arc<Logins>) {
+async fn tidy_now_and_then(parts: Shared) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {
         ticks.tick().await;
-        store.tidy();
-        logins.tidy().await;
+        parts.store.tidy();
+        parts.limits.tidy();
+        parts.logins.tidy().await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the gateway would do with a request, told instead of done. Knows the rules, and asks nobody.
 
-use std::fmt::Write;
+mod words;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -9,24 +10,27 @@ use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{
-    Action, Apps, Forward, Guard, OnFailure, OnLogin, PhoneRoute, Plan, Recipient, RoutePlan,
+    Action, Apps, Forward, Guard, PhoneRoute, Plan, Recipient, RoutePlan, Verdict,
 };
-use crate::domain::app_choice::AppChoice;
 use crate::domain::cors::Cors;
-use crate::domain::header_edits::HeaderEdits;
 use crate::domain::header_text::HeaderText;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
-use crate::domain::prefix::{PathPrefix, PrefixChange};
 use crate::domain::route::NoRoute;
-use crate::endpoints::{check_method, phone};
+use crate::endpoints::{check_method, phone, verdict};
 use crate::upstream::{Changes, Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::head;
+use crate::wire::original::original;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 use crate::wire::rewrite::Cleaner;
+
+use words::{
+    apps_in_words, edits_in_words, guard_in_words, limits, line, login_in_words, pages_in_words,
+    prefix_in_words, told_first, upstream_in_words,
+};
 
 /// A request that nobody made.
 #[derive(Clone, Debug)]
@@ -66,13 +70,14 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
     }
     let route = route(plan, &path, host.name(), &head.method)?;
     match route.action {
-        Action::Forward(_) => {}
+        Action::Forward(_) | Action::Verdict(_) => {}
         Action::Phone(_) => phone::check_method(&head.method)?,
         Action::Login { .. } | Action::Check { .. } | Action::Logout { .. } => {
             check_method(&head.method)?;
         }
     }
     let mut told = format!("route     {}\n", route.label);
+    limits(plan, &route.action, &mut told);
     match &route.action {
         Action::Login(login) => {
             line(&mut told, "action", &login_in_words(&login.apps));
@@ -83,6 +88,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
         Action::Phone(to) => told.push_str(&told_on(plan, to, route, head, &path)?),
+        Action::Verdict(to) => told.push_str(&answered(plan, to, head)?),
         Action::Forward(to) => told.push_str(&sent_on(plan, to, route, head, &path)?),
     }
     if let Some(cors) = &route.cors {
@@ -113,11 +119,6 @@ fn told_before(
         line(&mut told, "", &format!("{name}: {value}"));
     }
     Some(told)
-}
-
-fn pages_in_words(cors: &Cors) -> String {
-    let origins: Vec<_> = cors.origins.iter().map(ToString::to_string).collect();
-    format!("of {} may read the answer", origins.join(", "))
 }
 
 impl Question {
@@ -208,6 +209,48 @@ fn told_on(
     Ok(told)
 }
 
+/// What a proxy in front is told that asks about a request.
+fn answered(plan: &Plan, route: &Verdict, head: http::request::Parts) -> Result<String, Refusal> {
+    let front = route.front.as_str();
+    let mut told = String::new();
+    line(
+        &mut told,
+        "action",
+        &format!("verdict for a trusted proxy in front ({front})"),
+    );
+    let original = original(route.front, head)?;
+    let host = head::check(&original)?;
+    RequestPath::parse(original.uri.path())?;
+    let (method, uri) = (&original.method, &original.uri);
+    line(
+        &mut told,
+        "about",
+        &format!("{method} {uri} of {}", host.name()),
+    );
+    line(&mut told, "guard", guard_in_words(route.guard));
+    line(&mut told, "sessions", &apps_in_words(&route.apps, plan));
+    let peer = Peer::new(Some(SOME_CLIENT), Scheme::Http, &[SOME_CLIENT.into()]);
+    if let Some(proxy) = peer.as_front_proxy() {
+        let identity = some_identity(plan, &route.apps);
+        let facts = identity.as_ref().map(Identity::facts);
+        let answer = verdict::answer(proxy, route.front, &plan.identity, facts);
+        line(&mut told, "answered", answer.status().as_str());
+        for header in &plan.identity.headers {
+            let value = answer
+                .headers()
+                .get(&header.name)
+                .map(HeaderValue::as_bytes);
+            let value = String::from_utf8_lossy(value.unwrap_or_default());
+            line(
+                &mut told,
+                "",
+                format!("{}: {value}", header.name).trim_end(),
+            );
+        }
+    }
+    Ok(told)
+}
+
 fn forwarded(
     plan: &Plan,
     (route, upstream): (&RoutePlan, usize),
@@ -243,28 +286,6 @@ fn forwarded(
     Ok(told)
 }
 
-/// What becomes of the headers of an answer, line by line.
-fn edits_in_words(edits: &HeaderEdits) -> String {
-    let set = edits.put_in().iter().map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        format!("with {name}: {value}")
-    });
-    let removed = edits.removed().iter();
-    let removed = removed.map(|name| format!("without {name}"));
-    let lines: Vec<_> = set.chain(removed).collect();
-    lines.join("\n          ")
-}
-
-fn prefix_in_words(change: &PrefixChange) -> String {
-    let sent = |prefix: &Option<PathPrefix>| prefix.as_ref().map(|p| p.sent().to_owned());
-    match (sent(&change.strip), sent(&change.add)) {
-        (Some(strip), Some(add)) => format!("{strip} becomes {add}"),
-        (Some(strip), None) => format!("{strip} is taken off"),
-        (None, Some(add)) => format!("{add} is put before"),
-        (None, None) => String::new(),
-    }
-}
-
 fn some_identity(plan: &Plan, apps: &Apps) -> Option<Identity> {
     let app: Option<&Arc<App>> = plan
         .apps
@@ -285,9 +306,11 @@ fn some_account(plan: &Plan, apps: &Apps) -> Account {
         Action::Login(login) => {
             login.on_login.is_some() && login.apps.all().any(|app| apps.include(app))
         }
-        Action::Check { .. } | Action::Logout { .. } | Action::Phone(_) | Action::Forward(_) => {
-            false
-        }
+        Action::Check { .. }
+        | Action::Logout { .. }
+        | Action::Phone(_)
+        | Action::Verdict(_)
+        | Action::Forward(_) => false,
     });
     if !is_told {
         return Account::default();
@@ -297,60 +320,4 @@ fn some_account(plan: &Plan, apps: &Apps) -> Account {
         user_id: HeaderText::parse(SOME_LOCAL_USER).ok(),
         claims: claims.map(|_| HeaderText::parse(SOME_CLAIM).ok()).collect(),
     }
-}
-
-/// Who is told of a login before it is answered.
-fn told_first(plan: &Plan, to: &OnLogin) -> String {
-    let upstream = upstream_in_words(plan, to.upstream);
-    let failure = match to.on_failure {
-        OnFailure::Refuse => "is refused",
-        OnFailure::Pass => "goes on",
-    };
-    let (path, timeout) = (to.path.path().sent(), to.timeout);
-    format!(
-        "{upstream} is told at {path}; without its answer within {timeout:?} the login {failure}"
-    )
-}
-
-fn upstream_in_words(plan: &Plan, index: usize) -> String {
-    let Some(upstream) = plan.upstreams.get(index) else {
-        return String::new();
-    };
-    let servers: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
-    format!("{} ({})", upstream.name, servers.join(", "))
-}
-
-fn login_in_words(apps: &AppChoice) -> String {
-    match apps {
-        AppChoice::Only(app) => format!("login to {}", app.name),
-        AppChoice::Among { apps, places } => {
-            let apps: Vec<_> = apps.iter().map(|app| app.name.as_str()).collect();
-            let places: Vec<_> = places.iter().map(ToString::to_string).collect();
-            let (apps, places) = (apps.join(" or "), places.join(", else "));
-            format!("login to {apps}, by {places}")
-        }
-    }
-}
-
-fn guard_in_words(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Required => "required: without a session the request is refused",
-        Guard::Optional => "optional: without a session the request goes on without an identity",
-        Guard::None => "none: every request goes on, without an identity",
-    }
-}
-
-fn apps_in_words(apps: &Apps, plan: &Plan) -> String {
-    match apps {
-        Apps::Any => "of every app".to_owned(),
-        Apps::Only(_) => {
-            let taken = plan.apps.iter().filter(|plan| apps.include(&plan.app));
-            let names: Vec<_> = taken.map(|plan| plan.app.name.as_str()).collect();
-            format!("of {}", names.join(", "))
-        }
-    }
-}
-
-fn line(told: &mut String, word: &str, meaning: &str) {
-    let _ = writeln!(told, "{word:<9} {meaning}");
 }

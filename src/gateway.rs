@@ -4,11 +4,14 @@
 
 mod admit;
 mod cors;
+mod crowds;
 mod forward;
+mod limits;
 mod open_data;
 mod outcome;
 mod phone;
 mod redirect;
+mod verdict;
 mod visit;
 
 use std::rc::Rc;
@@ -42,8 +45,11 @@ use crate::wire::head;
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
 
+pub use crowds::Crowds;
 use forward::Onward;
+pub use limits::Limits;
 use outcome::{AnswerBody, OutcomeBody};
+use verdict::may_stand;
 use visit::{Ledger, Visit};
 
 /// What all workers share.
@@ -53,6 +59,10 @@ pub struct Shared {
     pub plan: Arc<Plan>,
     /// The sessions.
     pub store: Store,
+    /// How often clients may come.
+    pub limits: Arc<Limits>,
+    /// How many requests the upstreams have.
+    pub crowds: Arc<Crowds>,
     /// The way to WeChat with login codes.
     pub logins: Arc<Logins>,
     /// The way to WeChat with phone codes.
@@ -123,6 +133,7 @@ impl Gateway {
             return Ok(answer.map(AnswerBody::own));
         }
         let route = self.route(&path, host, &head.method, visit)?;
+        self.shared.limits.request(peer)?;
         let body = Inbound::new(body, route.max_body)?;
         let path = &path;
         let onward = Onward { route, path, peer };
@@ -138,10 +149,8 @@ impl Gateway {
                     .forward(to.upstream, onward, head, admission, visit)
                     .await;
             }
-            Action::Phone(to) => {
-                let phoning = self.phone(to, onward, head, body, visit);
-                return Box::pin(phoning).await;
-            }
+            Action::Phone(to) => return Box::pin(self.phone(to, onward, head, body, visit)).await,
+            Action::Verdict(verdict) => Box::pin(self.verdict(verdict, head, peer, visit)).await?,
             Action::Login(login) => Box::pin(self.log_in(login, &head, body, peer, visit)).await?,
             Action::Check { apps, response } => {
                 let checking = self.check(apps, response.as_ref(), &head, body, visit);
@@ -186,6 +195,7 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Refusal> {
         visit.app = route.apps.only().map(|app| app.index);
         check_method(&head.method)?;
+        self.shared.limits.login(peer)?;
         let body = self.read_fields(head, body).await?;
         let (app, login) = LoginRequest::read(head, &body, &route.apps)?;
         visit.app = Some(app.index);
@@ -240,9 +250,10 @@ impl Gateway {
         let route = visit.route.and_then(|index| plan.routes.get(index));
         let of_route = route.and_then(|route| route.refusals.get(refusal.code));
         let of_all = plan.refusals.get(refusal.code);
-        let status = of_route
-            .and_then(|shape| shape.status)
-            .or(of_all.and_then(|s| s.status));
+        let decides_elsewhere = self.decides_elsewhere(visit);
+        let statuses = [of_route, of_all].into_iter().flatten();
+        let mut statuses = statuses.filter_map(|shape| shape.status);
+        let status = statuses.find(|status| may_stand(*status, decides_elsewhere));
         let body = of_route
             .and_then(|shape| shape.body.as_ref())
             .or(of_all.and_then(|shape| shape.body.as_ref()));
@@ -291,6 +302,10 @@ impl Handler for Gateway {
             Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
             Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
             Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
+            Unread::TooManyOfOne => (
+                RefusalCode::RateLimited,
+                "the address has too many connections",
+            ),
         };
         let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);

@@ -14,7 +14,7 @@
 //! demo   service                            everything on loopback │ signals, systemd
 //! app                                       config → parts → run; alone in seeing every part
 //! gateway   explain   renewal               the journey of a request, done │ told │ new certificates
-//! endpoints   admin                         login, check, logout, phone │ the operator's pages, /api/decrypt
+//! endpoints   admin                         login, check, logout, phone, verdict │ the operator's pages, /api/decrypt
 //! store   wechat   upstream   listener      sessions │ WeChat's API │ backends │ sockets
 //! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
 //! domain                                    identity, session, token, path, route, refusal, clock
@@ -34,16 +34,18 @@
 //!    how a head is written and where its body ends by http1/request.rs, the rest of the head by [`wire::head`], the path
 //!    by [`domain::path`].
 //! 3. [`domain::route`] finds the most specific route. What has none is refused, and so is the path of an `on_login`
-//!    ([`domain::call_path`]). A browser that asks for a page whether it may is answered here (gateway/cors.rs).
+//!    ([`domain::call_path`]). A browser that asks for a page whether it may is answered here (gateway/cors.rs), and
+//!    gateway/limits.rs counts who comes too often.
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes
 //!    `wechat/key_checks.rs` ask, on the control runtime, whether the key is stale. `gateway/phone.rs` does the same with
 //!    the number for which [`endpoints::phone`] exchanges a code, under an access token (`wechat/access_token.rs`).
-//! 6. gateway/forward.rs gives the path the beginning that the route says ([`domain::prefix`]). [`upstream`] seals the
-//!    request (seal.rs), chooses a server (server.rs, watch.rs), takes a connection of this worker's own to it (send.rs,
-//!    pool.rs), in clear or under TLS (stream.rs), and carries the exchange over it (exchange.rs): the request goes out
-//!    (request.rs) while the reply comes in (reply.rs).
+//! 6. gateway/forward.rs gives the path the beginning that the route says ([`domain::prefix`]), has the request sealed
+//!    (upstream/seal.rs), and waits for a place among those that the backend may have (gateway/crowds.rs). [`upstream`]
+//!    chooses a server (server.rs, watch.rs), takes a connection of this worker's own to it (send.rs, pool.rs), in clear or
+//!    under TLS (stream.rs), and carries the exchange over it (exchange.rs): the request goes out (request.rs) while the
+//!    reply comes in (reply.rs).
 //! 7. The answer streams back (http1/answer.rs, outgoing.rs, or http2/stream.rs). With its last byte gateway/outcome.rs
 //!    ends the visit, and gateway/visit.rs counts and writes the access line (telemetry/access.rs).
 //!
@@ -64,6 +66,8 @@
 //!
 //! - **Strip always, inject last.** Whatever could pass for an identity is removed on every path, open ones too; the
 //!   identity headers are set after everything else.
+//! - **No answer carries an identity**, but for [`endpoints::verdict`], which cannot be made without a
+//!   [`domain::peer::FrontProxy`], the proof that the peer is a trusted proxy in front.
 //! - **One constructor.** Only [`upstream::Sealer::seal`] makes an [`upstream::Sealed`], and nothing else is ever sent. What a
 //!   backend says of a user becomes a header only as a [`domain::header_text::HeaderText`].
 //! - **Default deny.** No route, no answer; a route without `auth` requires a session; a config with a problem does

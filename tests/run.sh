@@ -17,6 +17,8 @@ missing_packages() {
     has_pdo_sqlite || echo php-sqlite3
     has_jdk || echo default-jdk-headless
     has node || echo nodejs
+    has nginx || has /usr/sbin/nginx || echo nginx
+    has caddy || echo caddy
     has npm || echo npm
     has valgrind || echo valgrind
 }

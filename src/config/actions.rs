@@ -9,6 +9,8 @@ use super::phone;
 use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::Source;
+use super::verdict;
+use crate::domain::front::Front;
 use crate::domain::template::Placeholder;
 
 /// What a route may refer to.
@@ -21,6 +23,8 @@ pub(super) struct Scope<'a> {
     pub(super) upstream_names: &'a [String],
     /// The claims that have a header.
     pub(super) claims: &'a [String],
+    /// Whether there is a proxy in front whose word counts.
+    pub(super) has_front: bool,
     /// The headers that no route may change.
     pub(super) managed: &'a Managed,
     /// Where requests have their token.
@@ -42,6 +46,7 @@ pub(super) fn plan(
         source.missing(raw.place, text);
         return None;
     };
+    let place = action.place;
     match (source.choose(Some(action), "action", &ACTIONS), upstream) {
         (Some(Named::Phone), upstream) => phone::plan(upstream.as_ref(), raw, rule, scope, source),
         (Some(Named::Own(own)), None) => {
@@ -53,7 +58,8 @@ pub(super) fn plan(
             }
             answer_here(own, raw, scope, source)
         }
-        (Some(Named::Own(_)), Some(upstream)) => {
+        (Some(Named::Front(front)), None) => verdict::plan(front, place, raw, rule, scope, source),
+        (Some(Named::Own(_) | Named::Front(_)), Some(upstream)) => {
             let text = "a route has either an `action` or an `upstream`; remove one of them";
             source.problem(upstream.place, text);
             None
@@ -68,6 +74,7 @@ pub(super) fn plan(
 enum Named {
     Own(Own),
     Phone,
+    Front(Front),
 }
 
 /// An action that wxgate answers alone.
@@ -78,11 +85,15 @@ enum Own {
     Logout,
 }
 
-const ACTIONS: [(&str, Named); 4] = [
+const ACTIONS: [(&str, Named); 7] = [
     ("login", Named::Own(Own::Login)),
     ("check", Named::Own(Own::Check)),
     ("logout", Named::Own(Own::Logout)),
     ("phone", Named::Phone),
+    ("auth-request", Named::Front(Front::AuthRequest)),
+    ("forward-auth", Named::Front(Front::ForwardAuth)),
+    // Its depth is that of its path.
+    ("ext-authz", Named::Front(Front::ExtAuthz { depth: 0 })),
 ];
 
 fn answer_here(

@@ -40,6 +40,11 @@ pub(super) struct Around<'a> {
 }
 
 pub(super) fn plan(raw: RawCors, around: &Around<'_>, source: &Source<'_>) -> Option<Cors> {
+    if let (Some(Action::Verdict(_)), Some(origins)) = (around.action, &raw.origins) {
+        let text = "no page reads an answer to a proxy in front; remove `cors`, and let that proxy answer pages";
+        source.problem(origins.place, text);
+        return None;
+    }
     let methods = match raw.methods {
         Some(written) => source.accept_all(Some(written), method),
         None => usual_methods(around),
@@ -65,7 +70,7 @@ fn usual_methods(around: &Around<'_>) -> Vec<Method> {
             vec![Method::GET, Method::POST]
         }
         Some(Action::Phone(_)) => vec![Method::POST],
-        Some(Action::Forward(_)) | None => USUAL_METHODS.to_vec(),
+        Some(Action::Verdict(_) | Action::Forward(_)) | None => USUAL_METHODS.to_vec(),
     }
 }
 
@@ -87,7 +92,11 @@ fn needed_headers(around: &Around<'_>) -> impl Iterator<Item = HeaderName> {
     let of_login = match around.action {
         Some(Action::Login(login)) => headers_of_login(&login.apps),
         Some(
-            Action::Check { .. } | Action::Logout { .. } | Action::Phone(_) | Action::Forward(_),
+            Action::Check { .. }
+            | Action::Logout { .. }
+            | Action::Phone(_)
+            | Action::Verdict(_)
+            | Action::Forward(_),
         )
         | None => Vec::new(),
     };

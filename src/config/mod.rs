@@ -16,6 +16,7 @@ mod cors;
 mod dialect;
 mod headers;
 mod identity;
+mod limits;
 mod log;
 mod login_apps;
 mod on_login;
@@ -39,6 +40,7 @@ mod tests;
 mod tls;
 mod units;
 mod upstreams;
+mod verdict;
 mod wechat;
 
 use std::path::Path;
@@ -99,6 +101,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         apps: &apps,
         upstream_names: &upstream_names,
         claims: &identity.claims,
+        has_front: !server.trusted_proxies.is_empty(),
         managed: &managed,
         sessions: &sessions,
     };
@@ -108,6 +111,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
             .admin
             .map(|raw| admin::plan(raw, &server.listen, source, surroundings)),
         server,
+        limits: limits::plan(raw.limits, source),
         wechat: wechat::plan(raw.wechat, source),
         apps,
         sessions,

@@ -1,5 +1,6 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
+mod limits;
 mod route;
 mod server;
 mod upstream;
@@ -15,9 +16,10 @@ use crate::domain::secret::Secret;
 use crate::domain::session::SessionLimits;
 use crate::domain::token::TokenPlace;
 
+pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
-    RefusalShapes, RouteChanges, RoutePlan,
+    RefusalShapes, RouteChanges, RoutePlan, Verdict,
 };
 pub use server::{AdminPlan, ListenPlan, ServerPlan, TlsPlan};
 pub use upstream::{BackendTls, Balance, HealthPlan, ServerAddress, UpstreamPlan};
@@ -29,6 +31,8 @@ pub struct Plan {
     pub server: ServerPlan,
     /// The operator's listener, if there is one.
     pub admin: Option<AdminPlan>,
+    /// How often clients may come.
+    pub limits: LimitsPlan,
     /// How to speak to WeChat.
     pub wechat: WechatPlan,
     /// The mini-programs, each with its secret; an [`App`]'s index is its place here.

@@ -1,6 +1,8 @@
 //! What is written: the sections of a config as its text has them, each value with its place. Knows the keys
 //! and their types, but neither defaults nor meanings.
 
+mod limits;
+mod log;
 mod route;
 
 use toml::de::DeValue;
@@ -8,6 +10,8 @@ use toml::de::DeValue;
 use super::source::{At, Place};
 use super::table::Table;
 
+pub(super) use limits::RawLimits;
+pub(super) use log::RawLog;
 pub(super) use route::{RawChanges, RawCors, RawDeed, RawHeaders, RawOnLogin, RawRoute, RawRule};
 
 /// A text and its place.
@@ -19,6 +23,7 @@ pub(super) type Shape<'a> = At<DeValue<'a>>;
 
 pub(super) struct RawConfig<'a> {
     pub(super) server: Option<RawServer>,
+    pub(super) limits: Option<RawLimits>,
     pub(super) admin: Option<RawAdmin>,
     pub(super) wechat: Option<RawWechat>,
     pub(super) apps: Vec<(Text, RawApp)>,
@@ -34,6 +39,7 @@ impl<'a> RawConfig<'a> {
     pub(super) fn fields(file: &mut Table<'a>) -> Self {
         Self {
             server: file.table("server", RawServer::fields),
+            limits: file.table("limits", RawLimits::fields),
             admin: file.table("admin", RawAdmin::fields),
             wechat: file.table("wechat", RawWechat::fields),
             apps: file.named("apps", RawApp::fields),
@@ -54,6 +60,7 @@ pub(super) struct RawServer {
     pub(super) trusted_proxies: Option<Texts>,
     pub(super) proxy_headers: Option<Text>,
     pub(super) max_connections: Option<At<u64>>,
+    pub(super) max_connections_per_address: Option<At<u64>>,
     pub(super) header_timeout: Option<Text>,
     pub(super) idle_timeout: Option<Text>,
     pub(super) max_header_bytes: Option<Text>,
@@ -73,6 +80,7 @@ impl RawServer {
             trusted_proxies: server.texts("trusted_proxies"),
             proxy_headers: server.text("proxy_headers"),
             max_connections: server.number("max_connections", 1),
+            max_connections_per_address: server.number("max_connections_per_address", 1),
             header_timeout: server.duration("header_timeout"),
             idle_timeout: server.duration("idle_timeout"),
             max_header_bytes: server.size("max_header_bytes"),
@@ -240,6 +248,8 @@ pub(super) struct RawUpstream {
     pub(super) health: Option<RawHealth>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeout: Option<Text>,
+    pub(super) max_requests: Option<At<u64>>,
+    pub(super) queue: Option<At<u64>>,
 }
 
 impl RawUpstream {
@@ -255,6 +265,8 @@ impl RawUpstream {
             health: upstream.table("health", RawHealth::fields),
             connect_timeout: upstream.duration("connect_timeout"),
             timeout: upstream.duration("timeout"),
+            max_requests: upstream.number("max_requests", 1),
+            queue: upstream.number("queue", 0),
         }
     }
 }
@@ -303,21 +315,6 @@ impl<'a> RawRefusal<'a> {
             place: refusal.place(),
             status: refusal.number("status", 0),
             body: refusal.any("body"),
-        }
-    }
-}
-
-#[derive(Default)]
-pub(super) struct RawLog {
-    pub(super) format: Option<Text>,
-    pub(super) level: Option<Text>,
-}
-
-impl RawLog {
-    fn fields(log: &mut Table<'_>) -> Self {
-        Self {
-            format: log.text("format"),
-            level: log.text("level"),
         }
     }
 }

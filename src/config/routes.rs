@@ -11,6 +11,7 @@ use super::raw::{RawRoute, RawRule, Texts};
 use super::refusals;
 use super::source::{Place, Source};
 use super::units::size;
+use super::verdict;
 use crate::domain::call_path::CallPath;
 use crate::domain::cors::Cors;
 use crate::domain::host_pattern::HostPattern;
@@ -42,6 +43,7 @@ fn read(
     let place = raw.deed.on_login.as_ref().map(|on_login| on_login.place);
     let (has_upstream, has_cors) = (raw.deed.upstream.is_some(), raw.cors.is_some());
     let action = actions::plan(raw.deed, &raw.rule, scope, source);
+    verdict::check_refusals(action.as_ref(), &raw.refusals, source);
     let rule = Rule::read(raw.rule, source);
     let changes = if has_upstream {
         let path = rule.as_ref().map(|rule| &rule.pattern.path);

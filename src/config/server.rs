@@ -48,6 +48,9 @@ pub(super) fn plan(
             .choose(raw.proxy_headers, "form of proxy headers", &PROXY_HEADERS)
             .unwrap_or(ProxyHeaders::XForwarded),
         max_connections: count(raw.max_connections, 20_000),
+        max_connections_per_address: raw
+            .max_connections_per_address
+            .map(|written| count(Some(written), usize::MAX)),
         header_timeout: timeout(raw.header_timeout, Duration::from_secs(10)),
         idle_timeout: timeout(raw.idle_timeout, Duration::from_secs(75)),
         max_header_bytes: source

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use http::uri::Authority;
 
 use super::backend_tls;
+use super::limits;
 use super::plan::{Balance, HealthPlan, ServerAddress, UpstreamPlan};
 use super::raw::{RawHealth, RawUpstream, Text};
 use super::source::{At, Source};
@@ -28,6 +29,7 @@ pub(super) fn plan(
         let servers = source.accept_all(raw.servers, |text| server(text, surroundings));
         UpstreamPlan {
             name: name.value,
+            crowd: limits::crowd(raw.max_requests, raw.queue, source),
             host: source.accept(raw.host, host),
             balance: source
                 .choose(raw.balance, "way to balance", &BALANCES)

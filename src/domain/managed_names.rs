@@ -69,12 +69,19 @@ impl ManagedNames {
     #[must_use]
     pub fn of_clients(names: impl IntoIterator<Item = HeaderName>) -> Self {
         let proxy_names = PROXY_NAMES.map(HeaderName::from_static);
-        Self::new(names.into_iter().chain(proxy_names).chain([EXPECT]), true)
+        let names = names.into_iter().chain(proxy_names).chain(HOP_BY_HOP);
+        Self::new(names.chain([EXPECT]), true)
     }
 
     /// What no backend may say to a client: `names` and the usual ones of an identity, and what concerns one hop.
     #[must_use]
     pub fn of_backends(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self::new(names.into_iter().chain(HOP_BY_HOP), false)
+    }
+
+    /// What a backend could take for an identity: `names` and the usual ones.
+    #[must_use]
+    pub fn of(names: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::new(names.into_iter(), false)
     }
 
@@ -96,7 +103,6 @@ impl ManagedNames {
     fn new(names: impl Iterator<Item = HeaderName>, with_family: bool) -> Self {
         let usual = USUAL_NAMES.map(HeaderName::from_static);
         let names = names.chain(usual).chain([X_WXGATE_EVENT]);
-        let names = names.chain(HOP_BY_HOP);
         let mut folded: Vec<Vec<Vec<u8>>> = Vec::new();
         for name in names.map(|name| fold(name.as_str())) {
             let length = name.len();
@@ -111,7 +117,9 @@ impl ManagedNames {
         }
     }
 
-    fn cover(&self, name: &[u8]) -> bool {
+    /// Whether a header of this name could be taken for one of them.
+    #[must_use]
+    pub fn cover(&self, name: &[u8]) -> bool {
         let alike = self.folded.get(name.len()).map(Vec::as_slice);
         let mut alike = alike.unwrap_or_default().iter();
         alike.any(|managed| is_folded(name, managed)) || (self.with_family && is_of_family(name))

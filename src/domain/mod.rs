@@ -6,6 +6,7 @@ pub mod call_path;
 pub mod clock;
 pub mod cors;
 pub mod field_name;
+pub mod front;
 pub mod header_edits;
 pub mod header_text;
 pub mod host;

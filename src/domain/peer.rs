@@ -1,6 +1,6 @@
 //! Who is at the other end of a connection, and whether its word counts. Knows no sockets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -14,9 +14,14 @@ pub struct Peer {
     told: Option<Box<Behind>>,
 }
 
+/// The proof that a peer is a proxy in front, to which an answer may tell who a user is. Only a [`Peer`] gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontProxy(());
+
 /// The client behind a peer, in the words that a backend and the log are told.
 #[derive(Clone, Debug)]
 struct Behind {
+    address: Option<IpAddr>,
     client: Option<HeaderValue>,
     way: Option<HeaderValue>,
     scheme: Option<Scheme>,
@@ -88,12 +93,14 @@ impl Peer {
     #[must_use]
     pub fn telling(&self, told: Told) -> Self {
         let Told { way, scheme, host } = told;
-        let client = way.first().copied().and_then(as_header);
+        let address = way.first().copied();
+        let client = address.and_then(as_header);
         let own = self.as_header.as_ref().and_then(|own| own.to_str().ok());
         let way = way.iter().map(ToString::to_string);
         let way: Vec<_> = way.chain(own.map(str::to_owned)).collect();
         Self {
             told: Some(Box::new(Behind {
+                address,
                 client: client.or_else(|| self.as_header.clone()),
                 way: HeaderValue::from_str(&way.join(", ")).ok(),
                 scheme,
@@ -109,6 +116,15 @@ impl Peer {
         match &self.told {
             Some(behind) => behind.client.as_ref(),
             None => self.as_header.as_ref(),
+        }
+    }
+
+    /// The address of the client; none if it came over a unix socket, or through a trusted proxy that does not tell it.
+    #[must_use]
+    pub fn client_address(&self) -> Option<IpAddr> {
+        match &self.told {
+            Some(behind) => behind.address,
+            None => self.as_header.as_ref()?.to_str().ok()?.parse().ok(),
         }
     }
 
@@ -131,6 +147,12 @@ impl Peer {
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.is_trusted
+    }
+
+    /// The proof that it is a proxy in front, if its word counts.
+    #[must_use]
+    pub fn as_front_proxy(&self) -> Option<FrontProxy> {
+        self.is_trusted.then_some(FrontProxy(()))
     }
 
     /// How it speaks to the gateway.
@@ -158,6 +180,18 @@ fn as_header(address: IpAddr) -> Option<HeaderValue> {
     HeaderValue::from_str(&address.to_string()).ok()
 }
 
+/// What of an IPv6 address one customer has, who may change the rest at will.
+const CUSTOMER: u128 = !0 << 64;
+
+/// The address under which a client is counted: its own, or of an IPv6 one the network of its customer.
+#[must_use]
+pub fn customer(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & CUSTOMER)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +205,29 @@ mod tests {
         assert!(is_trusted("10.1.2.3") && is_trusted("::1") && is_trusted("::ffff:10.1.2.3"));
         assert!(!is_trusted("11.1.2.3") && !is_trusted("127.0.0.1"));
         assert!(!Peer::new(None, Scheme::Http, &trusted).is_trusted());
+    }
+
+    #[test]
+    fn all_addresses_of_one_customer_are_one() {
+        let of = |text: &str| customer(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_proxy_that_does_not_tell_is_not_its_client() {
+        let peer = Peer::new(Some([10, 0, 0, 1].into()), Scheme::Http, &[]);
+        assert_eq!(peer.client_address(), Some([10, 0, 0, 1].into()));
+        assert_eq!(peer.telling(Told::default()).client_address(), None);
+        let client = IpAddr::from([192, 0, 2, 7]);
+        let told = Told {
+            way: vec![client, [10, 0, 0, 2].into()],
+            ..Told::default()
+        };
+        assert_eq!(peer.telling(told).client_address(), Some(client));
+        let local = Peer::new(None, Scheme::Http, &[]);
+        assert_eq!(local.client_address(), None);
     }
 
     #[test]

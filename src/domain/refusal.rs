@@ -51,13 +51,15 @@ pub enum RefusalCode {
     UpstreamFailed,
     /// A backend that does not answer in time.
     UpstreamTimeout,
+    /// A client that comes more often than it may.
+    RateLimited,
     /// More work than this gateway takes on at a time.
     Overloaded,
 }
 
 impl RefusalCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::SessionMissing,
         Self::SessionInvalid,
         Self::LoginCodeMissing,
@@ -80,6 +82,7 @@ impl RefusalCode {
         Self::UpstreamUnreachable,
         Self::UpstreamFailed,
         Self::UpstreamTimeout,
+        Self::RateLimited,
         Self::Overloaded,
     ];
 
@@ -109,6 +112,7 @@ impl RefusalCode {
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
+            Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
         }
     }
@@ -128,7 +132,7 @@ impl RefusalCode {
             | Self::DataUndecryptable
             | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::LoginBlocked => StatusCode::FORBIDDEN,
-            Self::LoginRateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::LoginRateLimited | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::WechatUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -172,6 +176,7 @@ impl RefusalCode {
             Self::UpstreamUnreachable => "the service behind the gateway cannot be reached",
             Self::UpstreamFailed => "the service behind the gateway gave no proper answer",
             Self::UpstreamTimeout => "the service behind the gateway does not answer in time",
+            Self::RateLimited => "too many requests: wait a little, then try again",
             Self::Overloaded => "too much is going on here: wait a little, then try again",
         }
     }

@@ -57,6 +57,7 @@ impl Gateway {
         };
         if let Some(session) = &session {
             session.touch(now);
+            self.shared.limits.user(session)?;
         }
         Ok(Admission { session, body })
     }

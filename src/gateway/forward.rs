@@ -51,6 +51,7 @@ impl Gateway {
                 changes: Changes::of(self.upstreams.plan(upstream)).under(&route.changes),
             })
         };
+        visit.seat = self.shared.crowds.enter(upstream).await?;
         let since = Instant::now();
         let answer = self.upstreams.send(upstream, sealed).await;
         visit.upstream_took = Some(since.elapsed());

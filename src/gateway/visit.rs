@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
 use super::cors::Page;
+use super::crowds::Seat;
 use crate::config::plan::Plan;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::peer::Peer;
@@ -73,6 +74,8 @@ pub(super) struct Visit {
     pub(super) is_whole: bool,
     /// How long its upstream took to answer.
     pub(super) upstream_took: Option<Duration>,
+    /// Its place at its upstream, which comes free when the visit ends.
+    pub(super) seat: Seat,
     asked: Option<(Method, Uri)>,
     client: Option<HeaderValue>,
     since: Instant,
@@ -114,6 +117,7 @@ impl Visit {
             bytes: 0,
             is_whole: false,
             upstream_took: None,
+            seat: None,
             asked,
             client: peer.client().cloned(),
             since,

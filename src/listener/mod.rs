@@ -1,5 +1,6 @@
 //! Sockets, TLS, connections and their end. Knows nothing of what a request means.
 
+mod addresses;
 mod connection;
 mod dates;
 mod http1;
@@ -37,6 +38,7 @@ use crate::wire::inflow::Inflow;
 pub use socket::{BindError, Door, Socket, bind};
 pub use stop::Stop;
 
+use addresses::{Addresses, Seat};
 use dates::Dates;
 use place::Place;
 use transport::{Accepted, Transport};
@@ -107,6 +109,8 @@ pub enum Unread {
     TooSlow,
     /// There are too many connections.
     TooMany,
+    /// There are too many connections from its address.
+    TooManyOfOne,
 }
 
 /// The bounds of a connection.
@@ -131,7 +135,10 @@ impl ConnectionLimits {
 
 /// How many connections there are, over all workers.
 #[derive(Clone, Debug, Default)]
-pub struct ConnectionCount(Arc<AtomicUsize>);
+pub struct ConnectionCount {
+    all: Arc<AtomicUsize>,
+    of_addresses: Addresses,
+}
 
 /// One worker's share of the listener.
 pub struct Listener<H> {
@@ -141,6 +148,7 @@ pub struct Listener<H> {
     tls: Option<TlsAcceptor>,
     h2c: bool,
     max_connections: usize,
+    max_connections_per_address: Option<usize>,
     count: ConnectionCount,
     here: Cell<usize>,
     metrics: Arc<WorkerMetrics>,
@@ -172,6 +180,7 @@ impl<H: Handler> Listener<H> {
                 .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
             h2c: plan.h2c,
             max_connections: plan.max_connections,
+            max_connections_per_address: plan.max_connections_per_address,
             count,
             here: Cell::new(0),
             metrics,
@@ -225,11 +234,21 @@ impl<H: Handler> Listener<H> {
 
     fn take(self: &Rc<Self>, accepted: Accepted, scheme: Scheme) {
         let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
-        if let Some(guest) = Guest::enter(self) {
-            tokio::task::spawn_local(guest.stay(accepted.transport, peer));
-            return;
-        }
-        let last_words = self.handler.refuse(Unread::TooMany, &peer);
+        // A proxy in front has the connections of many clients.
+        let address = accepted.address.filter(|_| !peer.is_trusted());
+        let seat = self
+            .count
+            .of_addresses
+            .enter(address, self.max_connections_per_address);
+        let unread = match seat.map(|seat| Guest::enter(self, seat)) {
+            Some(Some(guest)) => {
+                tokio::task::spawn_local(guest.stay(accepted.transport, peer));
+                return;
+            }
+            Some(None) => Unread::TooMany,
+            None => Unread::TooManyOfOne,
+        };
+        let last_words = self.handler.refuse(unread, &peer);
         // Under TLS, words in the clear would be none, and a handshake is more than is left for one too many.
         if scheme == Scheme::Http {
             accepted.transport.dismiss(&last_words);
@@ -238,22 +257,22 @@ impl<H: Handler> Listener<H> {
 }
 
 /// One connection, counted while it lasts.
-struct Guest<H: Handler>(Rc<Listener<H>>);
+struct Guest<H: Handler>(Rc<Listener<H>>, Seat);
 
 impl<H: Handler> Guest<H> {
-    fn enter(listener: &Rc<Listener<H>>) -> Option<Self> {
-        let before = listener.count.0.fetch_add(1, Ordering::Relaxed);
+    fn enter(listener: &Rc<Listener<H>>, seat: Seat) -> Option<Self> {
+        let before = listener.count.all.fetch_add(1, Ordering::Relaxed);
         if before >= listener.max_connections {
-            listener.count.0.fetch_sub(1, Ordering::Relaxed);
+            listener.count.all.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         listener.here.set(listener.here.get() + 1);
         listener.metrics.connection_opened();
-        Some(Self(Rc::clone(listener)))
+        Some(Self(Rc::clone(listener), seat))
     }
 
     async fn stay(self, transport: Transport, peer: Peer) {
-        let Self(listener) = &self;
+        let Self(listener, _) = &self;
         let tls = listener
             .tls
             .as_ref()
@@ -279,8 +298,10 @@ impl<H: Handler> Guest<H> {
 
 impl<H: Handler> Drop for Guest<H> {
     fn drop(&mut self) {
-        let Self(listener) = self;
-        listener.count.0.fetch_sub(1, Ordering::Relaxed);
+        let Self(listener, seat) = self;
+        // Before the counts tell that there is room.
+        seat.leave();
+        listener.count.all.fetch_sub(1, Ordering::Relaxed);
         listener.here.set(listener.here.get().saturating_sub(1));
         listener.metrics.connection_closed();
         listener.stop.left();

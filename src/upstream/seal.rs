@@ -139,6 +139,7 @@ pub struct Sealer {
     identity: IdentityPlan,
     tokens: Vec<TokenPlace>,
     from_clients: ManagedNames,
+    identities: ManagedNames,
 }
 
 impl Sealer {
@@ -153,6 +154,7 @@ impl Sealer {
         let clients = names.chain(token_names).chain(beside);
         Self {
             from_clients: ManagedNames::of_clients(clients),
+            identities: ManagedNames::of(identity.names()),
             identity,
             tokens,
         }
@@ -162,6 +164,16 @@ impl Sealer {
     #[must_use]
     pub fn hidden(&self, own: impl IntoIterator<Item = HeaderName>) -> ManagedNames {
         ManagedNames::of_backends(self.identity.names().chain(own))
+    }
+
+    /// The first header that a backend could take for an identity, and that stays when those under the configured names
+    /// are set anew: another spelling of one, or another name that some backends believe.
+    #[must_use]
+    pub fn impostor<'h>(&self, headers: &'h HeaderMap) -> Option<&'h HeaderName> {
+        let told = &self.identity.headers;
+        let is_set_anew = |name: &HeaderName| told.iter().any(|header| header.name == name);
+        let mut others = headers.keys().filter(|name| !is_set_anew(name));
+        others.find(|name| self.identities.cover(name.as_str().as_bytes()))
     }
 
     /// Makes the request that goes to a backend.

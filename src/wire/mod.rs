@@ -9,6 +9,7 @@ pub mod head;
 pub mod header_lines;
 pub mod inflow;
 pub mod members;
+pub mod original;
 pub mod refusal;
 pub mod request_id;
 pub mod rewrite;

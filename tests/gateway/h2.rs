@@ -2,6 +2,7 @@
 
 mod authority;
 mod flow;
+mod guests;
 mod limits;
 mod rules;
 

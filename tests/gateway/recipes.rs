@@ -1,7 +1,11 @@
 //! The recipes as they are shipped, each between a mini-program that knows nothing of wxgate and a backend.
 
+mod auth_request;
 mod cloudrun;
 mod errno_200;
+mod ext_authz;
+mod forward_auth;
+mod fronts;
 mod login_key_body;
 mod sessionid_header;
 mod silent_unionid;

@@ -195,6 +195,9 @@ action = "phone"
 upstream = "php"
 "#;
 
+/// A limit that only one user comes to.
+const LIMITS: &str = "[limits]\nrequests_per_user = \"1/h burst 10\"";
+
 /// A world in which everything can go wrong.
 struct Stage {
     world: World,
@@ -227,7 +230,7 @@ impl Stage {
         // A base without a route for everything.
         let base = BASE.replace("path = \"/*\"", "path = \"/mine\"") + PHONE;
         Self {
-            world: World::of(&(base + &upstreams.concat())),
+            world: World::of(&(base + &upstreams.concat() + LIMITS)),
             _nowhere: nowhere,
             _odd: odd,
             _mute: mute,
@@ -269,8 +272,16 @@ impl Stage {
             RefusalCode::UpstreamUnreachable => (502, get("/gone")),
             RefusalCode::UpstreamFailed => (502, get("/odd")),
             RefusalCode::UpstreamTimeout => (504, get("/mute")),
+            RefusalCode::RateLimited => (429, self.one_too_soon()),
             RefusalCode::Overloaded => (503, one_too_many()),
         }
+    }
+
+    /// The answer to a user who comes until it is too often.
+    fn one_too_soon(&self) -> Answer {
+        let skey = self.world.skey_of("eve");
+        let mut answers = (0..20).map(|_| self.world.get_as(&skey, "/mine"));
+        answers.find(|answer| answer.status != 200).unwrap()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::app_choice::AppChoice;
 use crate::domain::call_path::CallPath;
 use crate::domain::cors::Cors;
 use crate::domain::field_name::FieldName;
+use crate::domain::front::Front;
 use crate::domain::header_edits::HeaderEdits;
 use crate::domain::identity::App;
 use crate::domain::prefix::PrefixChange;
@@ -67,6 +68,8 @@ pub enum Action {
     },
     /// `action = "phone"`.
     Phone(PhoneRoute),
+    /// `action = "auth-request"`, `"forward-auth"` or `"ext-authz"`.
+    Verdict(Verdict),
     /// `upstream = "…"`.
     Forward(Forward),
 }
@@ -127,6 +130,17 @@ pub enum Recipient {
     },
     /// The client itself, in this answer.
     Client(Template),
+}
+
+/// How a route tells a proxy in front whether a request may pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the proxy asks.
+    pub front: Front,
+    /// Who is let through.
+    pub guard: Guard,
+    /// Whose sessions it takes.
+    pub apps: Apps,
 }
 
 /// What a route with an upstream does.

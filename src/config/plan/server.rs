@@ -25,6 +25,8 @@ pub struct ServerPlan {
     pub proxy_headers: ProxyHeaders,
     /// Connections at a time, over all workers.
     pub max_connections: usize,
+    /// Connections of one address at a time, over all workers; none for as many as it wants.
+    pub max_connections_per_address: Option<usize>,
     /// Until a request head is whole.
     pub header_timeout: Duration,
     /// Between two requests, and between two pieces of a body.

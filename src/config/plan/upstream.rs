@@ -9,6 +9,7 @@ use http::uri::Authority;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
+use super::limits::CrowdPlan;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Scheme;
 
@@ -37,6 +38,8 @@ pub struct UpstreamPlan {
     pub connect_timeout: Duration,
     /// Until the response head.
     pub timeout: Duration,
+    /// How many requests it takes at a time; none for all.
+    pub crowd: Option<CrowdPlan>,
 }
 
 /// `balance = "…"`.

@@ -95,6 +95,12 @@ fn what_the_example_comments_out_is_the_default() {
             "open_data",
             "on_login",
             "claims",
+            "max_connections_per_address",
+            "max_requests",
+            "queue",
+            "requests_per_address",
+            "requests_per_user",
+            "logins_per_address",
             "host ",
             "health",
             "strip_prefix",
@@ -184,6 +190,12 @@ fn the_example_shows_every_key() {
         "strip_prefix",
         "add_prefix",
         "on_login",
+        "requests_per_address",
+        "requests_per_user",
+        "logins_per_address",
+        "max_connections_per_address",
+        "max_requests",
+        "queue",
     ] {
         assert!(
             text.lines()

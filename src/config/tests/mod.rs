@@ -3,6 +3,7 @@
 mod changes;
 mod dialects;
 mod example;
+mod limits;
 mod meanings;
 mod on_login;
 mod problems;
@@ -11,6 +12,7 @@ mod secrets;
 mod sections;
 mod tls;
 mod upstreams;
+mod verdicts;
 
 use std::collections::HashMap;
 use std::fs;

@@ -33,7 +33,8 @@ max_body = \"1MB\"
             \"unix:/run/wxgate/http.sock\" or \"systemd\"",
         "3:11: `workers` must be at least 1",
         "4:1: unknown key `max_bdy` in [server]; did you mean `max_body`? There are `listen`, \
-            `workers`, `trusted_proxies`, `proxy_headers`, `max_connections`, `header_timeout`, `idle_timeout`, \
+            `workers`, `trusted_proxies`, `proxy_headers`, `max_connections`, `max_connections_per_address`, \
+            `header_timeout`, `idle_timeout`, \
             `max_header_bytes`, `max_body`, `drain_timeout`, `tls`, `hsts`, `redirect` and `h2c`",
         "5:16: `idle_timeout` must be a duration in quotes, such as \"90s\", not a whole number",
         "8:13: this is no TOML: invalid literal string, expected `'`",
@@ -259,7 +260,7 @@ fn unknown_and_missing_keys_are_told_with_their_table() {
         (
             "[sever]",
             "1:2: unknown key `sever` in the file; did you mean `server`? There are `server`, \
-            `admin`, `wechat`, `apps`, `sessions`, `identity`, `upstreams`, `routes`, `refusals` and `log`",
+            `limits`, `admin`, `wechat`, `apps`, `sessions`, `identity`, `upstreams`, `routes`, `refusals` and `log`",
         ),
         (
             "\n  [log]\n  colour = true",

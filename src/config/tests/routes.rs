@@ -27,7 +27,7 @@ fn a_route_has_a_path_and_one_thing_to_do() {
         ),
         (
             "path = \"/\"\naction = \"chek\"",
-            "5:10: `chek` is no action; did you mean `check`? There are `login`, `check`, `logout` and `phone`",
+            "5:10: `chek` is no action; did you mean `check`? There are `login`, `check`, `logout`, `phone`, `auth-request`, `forward-auth` and `ext-authz`",
         ),
         (
             "path = \"/\"\naction = \"login\"\nauth = \"none\"",
@@ -161,7 +161,7 @@ fn a_phone_number_goes_to_an_upstream_or_to_the_client() {
         ),
         (
             "path = \"/\"\naction = \"phne\"\nupstream = \"php\"\nauth = \"required\"",
-            "5:10: `phne` is no action; did you mean `phone`? There are `login`, `check`, `logout` and `phone`",
+            "5:10: `phne` is no action; did you mean `phone`? There are `login`, `check`, `logout`, `phone`, `auth-request`, `forward-auth` and `ext-authz`",
         ),
     ]);
 }
