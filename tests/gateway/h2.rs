@@ -73,8 +73,9 @@ fn http_2_is_spoken_in_the_clear_only_where_it_is_asked_for_and_http_1_beside_it
     let world = World::new();
     let refused = world.connect().ask(&Ask::new("PRI", "*"));
     assert_eq!(refused.status, 400);
-    let mut line = Multiplexed::to(world.address());
-    line.open(&Ask::get("/open/")).head().unwrap_err();
+    let mut line = world.connect();
+    line.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    line.answer().refused(400, "bad_request");
     let world = self::world();
     let upgrade = Ask::get("/open/")
         .header("Connection", "Upgrade, HTTP2-Settings")
