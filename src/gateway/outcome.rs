@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::visit::Visit;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::upstream::{self, SendError};
-use crate::wire::header_lines::HeaderLines;
+use crate::wire::header_lines::{HeaderLines, write_line};
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::has_body;
 use crate::wire::request_id::RequestId;
@@ -159,16 +159,13 @@ pub(super) fn written(answer: Response<Bytes>, request_id: &RequestId) -> Bytes 
     }
     head.headers
         .insert(CONNECTION, HeaderValue::from_static("close"));
-    let mut out = BytesMut::new();
     let reason = head.status.canonical_reason().unwrap_or_default();
-    out.put_slice(format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).as_bytes());
+    let mut out = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).into_bytes();
     for (name, value) in &head.headers {
-        out.put_slice(name.as_str().as_bytes());
-        out.put_slice(b": ");
-        out.put_slice(value.as_bytes());
-        out.put_slice(b"\r\n");
+        write_line(&mut out, name.as_str(), value.as_bytes());
     }
-    out.put_slice(format!("{X_REQUEST_ID}: {request_id}\r\n\r\n").as_bytes());
-    out.put_slice(&body);
-    out.freeze()
+    write_line(&mut out, X_REQUEST_ID.as_str(), request_id.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&body);
+    Bytes::from(out)
 }

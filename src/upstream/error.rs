@@ -42,9 +42,6 @@ pub enum Broken {
     /// It tells to go on, over and over, and never what came of it.
     #[error("it says to go on without an end")]
     Endless,
-    /// A header that HTTP does not allow.
-    #[error("it has a header that is none")]
-    Header,
     /// Where its body ends is told in two ways, or in none that is understood.
     #[error("the length of its body cannot be known")]
     Framing,

@@ -11,7 +11,7 @@ use httparse::{Header, ParserConfig, Response, Status};
 use super::error::Broken;
 use crate::domain::managed_names::ManagedNames;
 use crate::wire::chunks::Chunks;
-use crate::wire::framing::{Framing, Life, is_named, read_length};
+use crate::wire::framing::{Framing, Life, has_no_body, is_named, read_length};
 use crate::wire::header_lines::HeaderLines;
 
 /// The longest head, in bytes.
@@ -162,10 +162,6 @@ fn end_of_head(buffer: &[u8]) -> Option<usize> {
             [b'\r', b'\n', ..] => Some(next + 2),
             _ => None,
         })
-}
-
-fn has_no_body(status: StatusCode) -> bool {
-    status.is_informational() || matches!(status.as_u16(), 204 | 304)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where the body of a message ends, and how long its connection lives. Knows nothing of requests and answers.
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 
 use super::chunks::{BadChunk, Chunks, take_up_to};
 
@@ -85,6 +85,12 @@ impl Life {
     pub fn is_long(self) -> bool {
         self == Self::Long
     }
+}
+
+/// Whether no body comes behind an answer of this status, whatever its headers say.
+#[must_use]
+pub fn has_no_body(status: StatusCode) -> bool {
+    status.is_informational() || matches!(status.as_u16(), 204 | 304)
 }
 
 /// The number of bytes that a `Content-Length` tells: digits, and nothing else.

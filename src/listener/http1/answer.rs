@@ -6,7 +6,7 @@ use http::response::Parts;
 use tokio::time::Instant;
 
 use crate::listener::dates::Dates;
-use crate::wire::framing::{Life, read_length};
+use crate::wire::framing::{Life, has_no_body, read_length};
 use crate::wire::header_lines::{HeaderLines, write_line};
 
 /// What of a request its answer depends on.
@@ -106,10 +106,6 @@ fn frame(
         None if bounds.is_http_1_1 => (Framed::Chunks, None),
         None => (Framed::Close, None),
     }
-}
-
-fn has_no_body(status: StatusCode) -> bool {
-    status.is_informational() || matches!(status.as_u16(), 204 | 304)
 }
 
 fn write_status(out: &mut Vec<u8>, is_http_1_1: bool, status: StatusCode) {
