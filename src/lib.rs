@@ -29,7 +29,8 @@
 //! 1. A worker's [`listener`] accepts the connection (socket.rs), drives it (connection.rs) within its times (pulse.rs),
 //!    reads each request (http1/request.rs), and hands it to the [`gateway`], its [`listener::Handler`]. Where the client
 //!    speaks HTTP/2, each stream is such a request (http2/stream.rs), said in the words of HTTP/1.1 (http2/request.rs),
-//!    within bounds of its own (http2/limits.rs, frames.rs, pace.rs).
+//!    within bounds of its own (http2/limits.rs, frames.rs, pace.rs). The certificates that are shown stand in
+//!    config/certificates.rs, and who comes in the clear where TLS is served is sent there (gateway/redirect.rs).
 //! 2. Who is behind a trusted proxy is read by [`wire::forwarded`]. What two parsers could read differently is refused:
 //!    how a head is written and where its body ends by http1/request.rs, the rest of the head by [`wire::head`], the path
 //!    by [`domain::path`].
@@ -46,8 +47,8 @@
 //!    chooses a server (server.rs, watch.rs), takes a connection of this worker's own to it (send.rs, pool.rs), in clear or
 //!    under TLS (stream.rs), and carries the exchange over it (exchange.rs): the request goes out (request.rs) while the
 //!    reply comes in (reply.rs).
-//! 7. The answer streams back (http1/answer.rs, outgoing.rs, or http2/stream.rs). With its last byte gateway/outcome.rs
-//!    ends the visit, and gateway/visit.rs counts and writes the access line (telemetry/access.rs).
+//! 7. The answer streams back (http1/answer.rs, outgoing.rs, or http2/stream.rs). Its headers pass as lines
+//!    ([`wire::header_lines`]) unless the route changes them (gateway/cors.rs). With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and writes the access line (telemetry/access.rs).
 //!
 //! # The journey of a login
 //!
@@ -59,7 +60,7 @@
 //! 4. wechat/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
 //! 5. Where the route has an `on_login`, login/announce.rs tells the backend, through the worker that took the login
 //!    (upstream/call.rs), and login/said.rs reads what it says of the user.
-//! 6. The [`store`] opens a session under the digest of a new skey; the skey goes to the client, in the shape of the
+//! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs); the skey goes to the client, in the shape of the
 //!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
 //! # What always holds
