@@ -5,7 +5,8 @@ use super::kind::{Line, Panel};
 use super::results::Found;
 use super::run::Choice;
 use crate::stage::{
-    Activity, Asking, Place, Setup, Spans, Subject, measure as measure_once, memory_of_connections,
+    Activity, Asking, Place, Setup, Spans, Subject, Way, measure as measure_once,
+    memory_of_connections,
 };
 
 const COUNTS: [u32; 5] = [64, 256, 1_000, 4_000, 10_000];
@@ -28,6 +29,7 @@ pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Foun
                     body_bytes: 0,
                     connections,
                     rate: Some(RATE),
+                    way: Way::Kept,
                 };
                 let once = measure_once(place, running, asking, spans(choice, connections))?;
                 let point = Found {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::kind::{Line, Panel};
 use super::results::Found;
 use super::run::Choice;
-use crate::stage::{Asking, Counter, Place, Setup, Subject, WXGATE, measure as measure_once};
+use crate::stage::{Asking, Counter, Place, Setup, Subject, WXGATE, Way, measure as measure_once};
 
 const COUNTS: [u64; 4] = [1, 10, 100, 1000];
 const CONNECTIONS: u32 = 64;
@@ -29,6 +29,7 @@ pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Foun
         body_bytes: 0,
         connections: CONNECTIONS,
         rate: Some(RATE),
+        way: Way::Kept,
     };
     for _ in 0..choice.rounds {
         for (&size, running) in COUNTS.iter().zip(&running) {

@@ -3,7 +3,7 @@
 use super::kind::{Line, Panel};
 use super::results::Found;
 use super::run::Choice;
-use crate::stage::{Asking, Measurement, Place, Setup, Subject, measure as measure_once};
+use crate::stage::{Asking, Measurement, Place, Setup, Subject, Way, measure as measure_once};
 
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;
@@ -26,6 +26,7 @@ pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Foun
                     body_bytes: 0,
                     connections: CONNECTIONS,
                     rate: None,
+                    way: Way::Kept,
                 };
                 let once = measure_once(place, running, asking, choice.spans())?;
                 for point in figures(size, *line, once) {

@@ -20,7 +20,7 @@ pub use self::subject::Subject;
 pub(crate) use self::count::Counter;
 pub(crate) use self::hold::{Activity, memory_of_connections};
 pub(crate) use self::machine::Machine;
-pub(crate) use self::measure::{Asking, Measurement, Spans, measure};
+pub(crate) use self::measure::{Asking, Measurement, Spans, Way, measure};
 pub(crate) use self::place::Running;
 pub(crate) use self::process::{Process, Said, line};
 pub(crate) use self::setup::Setup;

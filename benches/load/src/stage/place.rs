@@ -58,7 +58,7 @@ pub(crate) struct Running {
     pub(crate) process: Process,
     pub(crate) work: PathBuf,
     port: u16,
-    is_tls: bool,
+    pub(crate) is_tls: bool,
     has_targets: bool,
 }
 
