@@ -31,9 +31,9 @@ pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Foun
         rate: Some(RATE),
         way: Way::Kept,
     };
-    for _ in 0..choice.rounds {
+    for _ in 0..choice.rounds.count {
         for (&size, running) in COUNTS.iter().zip(&running) {
-            let once = measure_once(place, running, asking, choice.spans())?;
+            let once = measure_once(place, running, asking, choice.rounds.spans())?;
             let point = Found {
                 panel: Panel::RoutesCpu,
                 line: Line::Wxgate,
@@ -55,7 +55,7 @@ fn count(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Found>> {
             ..setup(size)
         })?;
         let mut counter = Counter::begin(place, &running)?;
-        for _ in 0..choice.rounds {
+        for _ in 0..choice.rounds.count {
             let point = Found {
                 panel: Panel::RoutesInstructions,
                 line: Line::Wxgate,

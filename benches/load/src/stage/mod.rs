@@ -6,6 +6,7 @@ mod hold;
 mod log_in;
 mod machine;
 mod measure;
+mod options;
 mod output;
 mod place;
 mod process;
@@ -13,7 +14,7 @@ mod setup;
 mod spread;
 mod subject;
 
-pub use self::output::{Output, write};
+pub use self::options::{Options, Rounds};
 pub use self::place::{Cores, Place};
 pub use self::subject::Subject;
 
