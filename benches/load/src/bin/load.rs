@@ -103,6 +103,10 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
         }
         None => Pace::Closed,
     };
+    ensure!(
+        arguments.http2.is_none() || arguments.on == On::Kept,
+        "--http2 is for connections that are kept"
+    );
     let offer = Offer {
         is_http2: arguments.http2.is_some(),
         resumes: arguments.on == On::Resumed,

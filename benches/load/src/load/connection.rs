@@ -4,8 +4,8 @@ use std::io;
 
 use super::http1::Http1;
 use super::http2::Http2;
+use super::plan::Protocol;
 use super::requests::Requests;
-use super::run::Protocol;
 use super::stream::Stream;
 use super::tls::Terms;
 

@@ -8,13 +8,15 @@
 mod connection;
 mod http1;
 mod http2;
+mod plan;
 mod report;
 mod requests;
 mod run;
 mod stream;
 mod tls;
 
+pub use self::plan::{Pace, Plan, Protocol};
 pub use self::report::Report;
 pub use self::requests::{Requests, Target};
-pub use self::run::{Pace, Plan, Protocol, hold, run};
+pub use self::run::{hold, run};
 pub use self::tls::{Offer, SERVER_NAME, Terms, trust};

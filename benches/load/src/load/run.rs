@@ -2,13 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
-
 use super::connection::{Answer, Connection};
+use super::plan::{Pace, Plan};
 use super::report::{Counts, Report};
 use super::requests::Requests;
 use super::stream::Stream;
@@ -21,50 +18,6 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(20);
 const AT_A_TIME: usize = 32;
 /// After so many errors a run is worth nothing and ends.
 const MOST_ERRORS: u64 = 10_000;
-
-/// What a run does.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Where the proxy listens.
-    pub target: SocketAddr,
-    /// With what TLS, if any.
-    pub tls: Option<Arc<ClientConfig>>,
-    /// What is spoken.
-    pub protocol: Protocol,
-    /// How many connections there are.
-    pub connections: usize,
-    /// Whether each request has a connection of its own, opened at its instant and closed after its answer.
-    pub anew: bool,
-    /// When requests go out.
-    pub pace: Pace,
-    /// How long it goes before the window opens.
-    pub warm_up: Duration,
-    /// How long the window is open.
-    pub window: Duration,
-    /// After so many answers in the window it closes early.
-    pub most: u64,
-}
-
-/// When requests go out.
-#[derive(Debug, Clone, Copy)]
-pub enum Pace {
-    /// Each connection asks again as soon as it is answered.
-    Closed,
-    /// One request each time this has passed, whatever the answers do.
-    Open(Duration),
-}
-
-/// What is spoken, and how many requests a connection has at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// One at a time.
-    Http1,
-    /// So many at a time, without bodies. Each connection asks for the same, again and again.
-    Http2 {
-        /// How many.
-        streams: usize,
-    },
-}
 
 /// Runs `plan`; `opened` is called when the window opens.
 ///
@@ -393,16 +346,6 @@ impl<'p> Run<'p> {
             slot.connection = connection;
             let places = streams.iter().map(|&stream| Place { key, stream });
             self.idle.extend(places);
-        }
-    }
-}
-
-impl Plan {
-    /// How many requests a connection has at a time.
-    fn streams(&self) -> usize {
-        match self.protocol {
-            Protocol::Http1 => 1,
-            Protocol::Http2 { streams } => streams,
         }
     }
 }
