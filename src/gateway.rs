@@ -301,6 +301,16 @@ impl Handler for Gateway {
             Unread::HeadersTooLarge => (RefusalCode::HeadersTooLarge, "the head is over its limit"),
             Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
             Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
+            Unread::BadStream => (RefusalCode::BadRequest, "the head is none of HTTP/2"),
+            Unread::BadFrames => (
+                RefusalCode::BadRequest,
+                "the connection breaks the rules of HTTP/2",
+            ),
+            Unread::Flood => (RefusalCode::RateLimited, "the connection is flooded"),
+            Unread::TooManyAtOnce => (
+                RefusalCode::Overloaded,
+                "there are too many requests at a time on the connection",
+            ),
             Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
             Unread::TooManyOfOne => (
                 RefusalCode::RateLimited,
