@@ -296,17 +296,7 @@ impl Handler for Gateway {
     }
 
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes {
-        let (code, reason) = match unread {
-            Unread::Malformed => (RefusalCode::BadRequest, "the request is not HTTP/1"),
-            Unread::HeadersTooLarge => (RefusalCode::HeadersTooLarge, "the head is over its limit"),
-            Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
-            Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
-            Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
-            Unread::TooManyOfOne => (
-                RefusalCode::RateLimited,
-                "the address has too many connections",
-            ),
-        };
+        let (code, reason) = why(unread);
         let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);
         let answer = self.tell(&refusal, &visit);
@@ -317,5 +307,24 @@ impl Handler for Gateway {
         visit.bytes = length;
         visit.is_whole = true;
         written
+    }
+}
+
+/// What is told of something that never became a request.
+fn why(unread: Unread) -> (RefusalCode, &'static str) {
+    let bad = |reason| (RefusalCode::BadRequest, reason);
+    match unread {
+        Unread::Malformed => bad("the request is not HTTP/1"),
+        Unread::HeadersTooLarge => (RefusalCode::HeadersTooLarge, "the head is over its limit"),
+        Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
+        Unread::TooSlow => bad("the head did not arrive in time"),
+        Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
+        Unread::TooManyOfOne => (
+            RefusalCode::RateLimited,
+            "the address has too many connections",
+        ),
+        Unread::NoProxy => bad("only trusted proxies connect here, and this is none"),
+        Unread::Unannounced(no_header) => bad(no_header.as_str()),
+        Unread::SlowAnnouncement => bad("the PROXY header did not arrive in time"),
     }
 }
