@@ -11,6 +11,7 @@ mod open_data;
 mod outcome;
 mod phone;
 mod redirect;
+mod unread;
 mod verdict;
 mod visit;
 
@@ -296,27 +297,7 @@ impl Handler for Gateway {
     }
 
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes {
-        let (code, reason) = match unread {
-            Unread::Malformed => (RefusalCode::BadRequest, "the request is not HTTP/1"),
-            Unread::HeadersTooLarge => (RefusalCode::HeadersTooLarge, "the head is over its limit"),
-            Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
-            Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
-            Unread::BadStream => (RefusalCode::BadRequest, "the head is none of HTTP/2"),
-            Unread::BadFrames => (
-                RefusalCode::BadRequest,
-                "the connection breaks the rules of HTTP/2",
-            ),
-            Unread::Flood => (RefusalCode::RateLimited, "the connection is flooded"),
-            Unread::TooManyAtOnce => (
-                RefusalCode::Overloaded,
-                "there are too many requests at a time on the connection",
-            ),
-            Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
-            Unread::TooManyOfOne => (
-                RefusalCode::RateLimited,
-                "the address has too many connections",
-            ),
-        };
+        let (code, reason) = unread::why(unread);
         let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);
         let answer = self.tell(&refusal, &visit);

@@ -18,7 +18,9 @@ missing_packages() {
     has_jdk || echo default-jdk-headless
     has node || echo nodejs
     has nginx || has /usr/sbin/nginx || echo nginx
+    [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || echo libnginx-mod-stream
     has caddy || echo caddy
+    has haproxy || has /usr/sbin/haproxy || echo haproxy
     has npm || echo npm
     has valgrind || echo valgrind
     has python3 && python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
