@@ -29,7 +29,6 @@ use crate::domain::host::Host;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
-use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
 use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
