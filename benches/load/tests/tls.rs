@@ -46,6 +46,25 @@ fn over_http2_connections_have_as_many_requests_at_a_time_as_asked_for_and_are_k
 }
 
 #[test]
+fn over_http2_answers_that_are_larger_than_a_window_arrive_whole() {
+    let server = Server::start(&[b"h2"]);
+    let offer = Offer {
+        is_http2: true,
+        resumes: false,
+    };
+    let plan = Plan {
+        most: 12,
+        ..server.plan(HTTP_2, offer, false, Pace::Closed).unwrap()
+    };
+    let report = server.ask_for("/bytes/3000000", &plan).unwrap();
+    assert_eq!(
+        (report.failed(), report.body_bytes),
+        (0, report.answers * 3_000_000)
+    );
+    assert!(report.answers >= 12, "{report:?}");
+}
+
+#[test]
 fn each_request_has_a_connection_of_its_own_where_that_is_asked_for() {
     for pace in [Pace::Closed, Pace::Open(Duration::from_micros(500))] {
         let server = Server::start(&[b"h2", b"http/1.1"]);
@@ -167,7 +186,18 @@ impl Server {
         anew: bool,
         pace: Pace,
     ) -> std::io::Result<Report> {
-        let plan = Plan {
+        let plan = self.plan(protocol, offer, anew, pace)?;
+        self.ask_for("/bytes/1000", &plan)
+    }
+
+    fn plan(
+        &self,
+        protocol: Protocol,
+        offer: Offer,
+        anew: bool,
+        pace: Pace,
+    ) -> std::io::Result<Plan> {
+        Ok(Plan {
             target: self.address,
             tls: Some(load::trust(&self.directory.path().join("cert.pem"), offer)?),
             protocol,
@@ -175,12 +205,15 @@ impl Server {
             anew,
             pace,
             warm_up: Duration::ZERO,
-            window: Duration::from_mins(1),
+            window: Duration::from_secs(30),
             most: ANSWERS,
-        };
-        let target = Target::path("/bytes/1000");
+        })
+    }
+
+    fn ask_for(&self, path: &str, plan: &Plan) -> std::io::Result<Report> {
+        let target = Target::path(path);
         let requests = Requests::new(&[target], 0, "X-Skey: {}", &["a".to_owned()]);
-        load::run(&plan, requests, || Ok(()))
+        load::run(plan, requests, || Ok(()))
     }
 }
 
@@ -216,16 +249,18 @@ async fn http2(stream: TlsStream<TcpStream>) {
         return;
     };
     let mut waiting = Vec::new();
-    while let Some(Ok((_, respond))) = connection.accept().await {
-        waiting.push(respond);
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let length = request.uri().path().rsplit('/').next().unwrap();
+        waiting.push((length.parse().unwrap(), respond));
         if waiting.len() < STREAMS {
             continue;
         }
-        for mut respond in waiting.drain(..) {
+        for (length, mut respond) in waiting.drain(..) {
             let mut body = respond
                 .send_response(http::Response::new(()), false)
                 .unwrap();
-            body.send_data(Bytes::from_static(&ANSWER), true).unwrap();
+            body.send_data(Bytes::from(vec![b'x'; length]), true)
+                .unwrap();
         }
     }
 }
