@@ -56,7 +56,7 @@ fn over_http2_answers_that_are_larger_than_a_window_arrive_whole() {
         most: 12,
         ..server.plan(HTTP_2, offer, false, Pace::Closed).unwrap()
     };
-    let report = server.ask_for("/bytes/3000000", &plan).unwrap();
+    let report = ask_for("/bytes/3000000", &plan).unwrap();
     assert_eq!(
         (report.failed(), report.body_bytes),
         (0, report.answers * 3_000_000)
@@ -187,7 +187,7 @@ impl Server {
         pace: Pace,
     ) -> std::io::Result<Report> {
         let plan = self.plan(protocol, offer, anew, pace)?;
-        self.ask_for("/bytes/1000", &plan)
+        ask_for("/bytes/1000", &plan)
     }
 
     fn plan(
@@ -209,12 +209,11 @@ impl Server {
             most: ANSWERS,
         })
     }
+}
 
-    fn ask_for(&self, path: &str, plan: &Plan) -> std::io::Result<Report> {
-        let target = Target::path(path);
-        let requests = Requests::new(&[target], 0, "X-Skey: {}", &["a".to_owned()]);
-        load::run(plan, requests, || Ok(()))
-    }
+fn ask_for(path: &str, plan: &Plan) -> std::io::Result<Report> {
+    let requests = Requests::new(&[Target::path(path)], 0, "X-Skey: {}", &["a".to_owned()]);
+    load::run(plan, requests, || Ok(()))
 }
 
 fn serve(listener: TcpListener, acceptor: &TlsAcceptor, connections: &AtomicUsize) {
