@@ -86,7 +86,8 @@ fn needed_headers(around: &Around<'_>) -> impl Iterator<Item = HeaderName> {
             TokenPlace::Query(_)
             | TokenPlace::Cookie(_)
             | TokenPlace::Form(_)
-            | TokenPlace::Json(_) => None,
+            | TokenPlace::Json(_)
+            | TokenPlace::Subprotocol(_) => None,
         });
     let beside = around.sessions.beside.iter().cloned();
     let of_login = match around.action {

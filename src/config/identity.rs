@@ -228,6 +228,7 @@ fn use_of_token(text: &str, place: Option<Place>) -> Option<Use> {
         | TokenPlace::Query(_)
         | TokenPlace::Cookie(_)
         | TokenPlace::Form(_)
-        | TokenPlace::Json(_) => None,
+        | TokenPlace::Json(_)
+        | TokenPlace::Subprotocol(_) => None,
     }
 }

@@ -133,6 +133,13 @@ impl Cors {
         headers
     }
 
+    /// Whether pages of `origin` may read.
+    #[must_use]
+    pub fn lets_read(&self, origin: Option<&HeaderValue>) -> bool {
+        let mut origins = self.origins.iter();
+        origins.any(|Origin(known)| Some(known) == origin)
+    }
+
     fn allow(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) -> bool {
         let mut origins = self.origins.iter();
         let Some(Origin(known)) = origins.find(|Origin(known)| Some(known) == origin) else {

@@ -115,13 +115,15 @@ pub enum TokenPlace {
     Form(String),
     /// `json:NAME`: a member of the object that is a JSON body.
     Json(String),
+    /// `subprotocol:PREFIX`: what follows the prefix in one of the subprotocols that a WebSocket handshake offers.
+    Subprotocol(String),
 }
 
 /// A text that names no place for a token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no place for a token; there are \"header:NAME\", \"bearer\", \"query:NAME\", \
-     \"cookie:NAME\", \"form:NAME\" and \"json:NAME\""
+     \"cookie:NAME\", \"form:NAME\", \"json:NAME\" and \"subprotocol:PREFIX\""
 )]
 pub struct UnknownTokenPlace(String);
 
@@ -130,7 +132,7 @@ impl TokenPlace {
     ///
     /// # Errors
     ///
-    /// `text` is none of the six forms, or its name cannot stand there.
+    /// `text` is none of the seven forms, or its name cannot stand there.
     pub fn parse(text: &str) -> Result<Self, UnknownTokenPlace> {
         let unknown = || UnknownTokenPlace(text.to_owned());
         if text == "bearer" {
@@ -147,6 +149,11 @@ impl TokenPlace {
             "cookie" => Ok(Self::Cookie(owned)),
             "form" => Ok(Self::Form(owned)),
             "json" => Ok(Self::Json(owned)),
+            // A header's name may have the same characters.
+            "subprotocol" => match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(_) => Ok(Self::Subprotocol(owned)),
+                Err(_) => Err(unknown()),
+            },
             _ => Err(unknown()),
         }
     }
@@ -205,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn all_six_places_are_read() {
+    fn all_seven_places_are_read() {
         let places = [
             "header:X-Skey",
             "bearer",
@@ -213,11 +220,20 @@ mod tests {
             "cookie:t",
             "form:t",
             "json:t",
+            "subprotocol:wxgate.skey.",
         ];
         for text in places {
             TokenPlace::parse(text).unwrap();
         }
-        for text in ["", "header:", "header:a b", "body:t", "Bearer", "query"] {
+        for text in [
+            "",
+            "header:",
+            "header:a b",
+            "body:t",
+            "Bearer",
+            "query",
+            "subprotocol:a,b",
+        ] {
             let error = TokenPlace::parse(text).unwrap_err().to_string();
             assert!(
                 error.starts_with(&format!("`{text}` is no place for a token")),

@@ -87,6 +87,13 @@ impl Life {
     }
 }
 
+/// Whether a `Connection` says that `Upgrade` is meant for this hop.
+#[must_use]
+pub fn lists_upgrade(connection: &[u8]) -> bool {
+    let mut options = connection.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+    options.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+}
+
 /// Whether no body comes behind an answer of this status, whatever its headers say.
 #[must_use]
 pub fn has_no_body(status: StatusCode) -> bool {

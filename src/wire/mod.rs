@@ -15,3 +15,4 @@ pub mod refusal;
 pub mod request_id;
 pub mod rewrite;
 pub mod tokens;
+pub mod websocket;

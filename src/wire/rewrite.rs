@@ -165,7 +165,8 @@ impl Cleaner<'_> {
             TokenPlace::Header(_)
             | TokenPlace::Bearer
             | TokenPlace::Query(_)
-            | TokenPlace::Cookie(_) => None,
+            | TokenPlace::Cookie(_)
+            | TokenPlace::Subprotocol(_) => None,
         });
         self.field.covers(name) || tokens.any(|(of, token)| of == format && token == name)
     }

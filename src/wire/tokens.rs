@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, request::Parts};
 
 use super::fields::{BodyFormat, Fields};
@@ -16,6 +16,9 @@ pub fn find_in_head<'a>(place: &TokenPlace, head: &'a Parts) -> Option<Cow<'a, s
         TokenPlace::Bearer => bearer(&head.headers).map(Cow::Borrowed),
         TokenPlace::Query(name) => in_query(head.uri.query()?, name),
         TokenPlace::Cookie(name) => in_cookies(&head.headers, name).map(Cow::Borrowed),
+        TokenPlace::Subprotocol(prefix) => {
+            in_subprotocols(&head.headers, prefix).map(Cow::Borrowed)
+        }
         TokenPlace::Form(_) | TokenPlace::Json(_) => None,
     };
     found.filter(|text| !text.is_empty())
@@ -30,7 +33,8 @@ pub fn body_format(place: &TokenPlace) -> Option<BodyFormat> {
         TokenPlace::Header(_)
         | TokenPlace::Bearer
         | TokenPlace::Query(_)
-        | TokenPlace::Cookie(_) => None,
+        | TokenPlace::Cookie(_)
+        | TokenPlace::Subprotocol(_) => None,
     }
 }
 
@@ -54,9 +58,13 @@ pub fn strip_headers(places: &[TokenPlace], headers: &mut HeaderMap) {
             TokenPlace::Cookie(name) if headers.contains_key(COOKIE) => {
                 strip_cookie(headers, name);
             }
+            TokenPlace::Subprotocol(prefix) if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) => {
+                strip_subprotocol(headers, prefix);
+            }
             TokenPlace::Header(_)
             | TokenPlace::Bearer
             | TokenPlace::Cookie(_)
+            | TokenPlace::Subprotocol(_)
             | TokenPlace::Query(_)
             | TokenPlace::Form(_)
             | TokenPlace::Json(_) => {}
@@ -85,6 +93,16 @@ pub fn strip_query<'a>(places: &[TokenPlace], query: &'a str) -> Option<Cow<'a, 
     }
     let kept: Vec<_> = query.split('&').filter(|piece| !is_token(piece)).collect();
     (!kept.is_empty()).then(|| Cow::Owned(kept.join("&")))
+}
+
+/// Whether a subprotocol is one of `places`, and so no subprotocol.
+#[must_use]
+pub fn is_subprotocol(places: &[TokenPlace], name: &str) -> bool {
+    let mut prefixes = places.iter().filter_map(|place| match place {
+        TokenPlace::Subprotocol(prefix) => Some(prefix),
+        _ => None,
+    });
+    prefixes.any(|prefix| name.starts_with(prefix))
 }
 
 /// What a token's place holds. What is no text is a token all the same, one that no session has.
@@ -156,6 +174,33 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
+fn in_subprotocols<'a>(headers: &'a HeaderMap, prefix: &str) -> Option<&'a str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = values.flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    offered.find_map(|name| {
+        let token = name.trim_ascii().strip_prefix(prefix.as_bytes())?;
+        (!token.is_empty()).then(|| text_of(token))
+    })
+}
+
+fn strip_subprotocol(headers: &mut HeaderMap, prefix: &str) {
+    let is_token = |name: &&[u8]| name.trim_ascii().starts_with(prefix.as_bytes());
+    let without = |value: &HeaderValue| {
+        let names = value.as_bytes().split(|b| *b == b',');
+        if !names.clone().any(|name| is_token(&name)) {
+            return Some(value.clone());
+        }
+        let kept: Vec<_> = names.filter(|name| !is_token(name)).collect();
+        HeaderValue::from_bytes(kept.join(&b',').trim_ascii()).ok()
+    };
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let kept: Vec<_> = values.filter_map(without).collect();
+    headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    for value in kept.into_iter().filter(|value| !value.is_empty()) {
+        headers.append(SEC_WEBSOCKET_PROTOCOL, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_in_each_place_of_the_head() {
-        let cases: [(_, _, &[_]); 9] = [
+        let cases: [(_, _, &[_]); 11] = [
             ("header:X-Skey", "/", &[("x-skey", " T ")]),
             (
                 "header:Authori-zation",
@@ -198,6 +243,19 @@ mod tests {
             ("query:a b", "/?a+b=T", &[]),
             ("cookie:t", "/", &[("cookie", "a=b; t=T")]),
             ("cookie:t", "/", &[("cookie", "a=b"), ("cookie", "t=\"T\"")]),
+            (
+                "subprotocol:t.",
+                "/",
+                &[("sec-websocket-protocol", "a, t., t.T ,b")],
+            ),
+            (
+                "subprotocol:t.",
+                "/",
+                &[
+                    ("sec-websocket-protocol", "T.x"),
+                    ("sec-websocket-protocol", "t.T"),
+                ],
+            ),
         ];
         for (place, target, headers) in cases {
             assert_eq!(

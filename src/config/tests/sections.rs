@@ -175,7 +175,7 @@ fn sessions_that_make_no_sense_say_why() {
         (
             "sessions.token = [\"body:x\"]",
             "1:19: `body:x` is no place for a token; there are \
-            \"header:NAME\", \"bearer\", \"query:NAME\", \"cookie:NAME\", \"form:NAME\" and \"json:NAME\"",
+            \"header:NAME\", \"bearer\", \"query:NAME\", \"cookie:NAME\", \"form:NAME\", \"json:NAME\" and \"subprotocol:PREFIX\"",
         ),
         (
             "sessions.token = [\"header:Authorization\", \"header:Host\"]",
