@@ -3,10 +3,11 @@
 mod words;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderName};
+use http::header::{CONNECTION, HOST, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 
 use crate::config::plan::{
@@ -21,11 +22,13 @@ use crate::domain::route::NoRoute;
 use crate::endpoints::{check_method, phone, verdict};
 use crate::upstream::{Changes, Outbound, Sealer};
 use crate::wire::body::Inbound;
+use crate::wire::framing::lists_upgrade;
 use crate::wire::head;
 use crate::wire::original::original;
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 use crate::wire::rewrite::Cleaner;
+use crate::wire::websocket::{self, Handshake};
 
 use words::{
     apps_in_words, edits_in_words, guard_in_words, limits, line, login_in_words, pages_in_words,
@@ -175,11 +178,35 @@ fn sent_on(
         let tokens = &plan.sessions.token;
         head.uri = Cleaner { field, tokens }.target(&head.uri)?;
     }
+    if to.websocket {
+        let idle = plan.server.websocket_idle;
+        let text = format!("may be opened, and ends after {idle:?} of silence");
+        line(&mut told, "websocket", &text);
+    }
+    let handshake = handshake(plan, to, &head)?;
     line(&mut told, "upstream", &upstream_in_words(plan, to.upstream));
     let identity = is_guarded.then(|| some_identity(plan, &to.apps)).flatten();
-    let onward = (route, to.upstream);
+    let onward = (route, to.upstream, handshake.as_ref());
     told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
     Ok(told)
+}
+
+/// What a request that wants to become a WebSocket asks, if it does and may.
+fn handshake(
+    plan: &Plan,
+    to: &Forward,
+    head: &http::request::Parts,
+) -> Result<Option<Rc<Handshake>>, Refusal> {
+    let mut connection = head.headers.get_all(CONNECTION).iter();
+    let upgrades = connection.any(|value| lists_upgrade(value.as_bytes()));
+    if !upgrades || !websocket::is_asked(&head.headers) {
+        return Ok(None);
+    }
+    if !to.websocket {
+        return Err(websocket::not_taken());
+    }
+    let handshake = Handshake::read(head, false, &plan.sessions.token)?;
+    Ok(Some(Rc::new(handshake)))
 }
 
 /// What a route does with a phone code.
@@ -202,7 +229,7 @@ fn told_on(
             head.uri = Cleaner { field, tokens }.target(&head.uri)?;
             line(&mut told, "upstream", &upstream_in_words(plan, *upstream));
             let identity = some_identity(plan, &to.apps);
-            let onward = (route, *upstream);
+            let onward = (route, *upstream, None);
             told.push_str(&forwarded(plan, onward, head, path, identity.as_ref())?);
         }
     }
@@ -253,7 +280,7 @@ fn answered(plan: &Plan, route: &Verdict, head: http::request::Parts) -> Result<
 
 fn forwarded(
     plan: &Plan,
-    (route, upstream): (&RoutePlan, usize),
+    (route, upstream, websocket): (&RoutePlan, usize, Option<&Rc<Handshake>>),
     head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
@@ -275,7 +302,10 @@ fn forwarded(
         request_id: &RequestId::generate(),
         identity: identity.map(Identity::facts),
         event: None,
-        changes: Changes::of(upstream).under(&route.changes),
+        changes: Changes {
+            websocket,
+            ..Changes::of(upstream).under(&route.changes)
+        },
     });
     let shown = request.shown();
     let shown = shown.trim_end().replace('\n', "\n          ");

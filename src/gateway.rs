@@ -14,6 +14,7 @@ mod redirect;
 mod unread;
 mod verdict;
 mod visit;
+mod websocket;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use crate::wire::forwarded;
 use crate::wire::head;
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::Refusal;
+use crate::wire::websocket::is_asked;
 
 pub use crowds::Crowds;
 use forward::Onward;
@@ -51,6 +53,7 @@ pub use limits::Limits;
 use outcome::{AnswerBody, OutcomeBody};
 use verdict::may_stand;
 use visit::{Ledger, Visit};
+use websocket::Watch;
 
 /// What all workers share.
 #[derive(Clone, Debug)]
@@ -82,6 +85,8 @@ pub struct Gateway {
     upstreams: Rc<Upstreams>,
     caller: Caller,
     ledger: Rc<Ledger>,
+    /// The sessions behind WebSockets.
+    watch: Rc<Watch>,
     /// Whether any route lets pages of other origins read.
     has_cors: bool,
     /// Whether any route changes what is answered, for that or for another reason.
@@ -106,12 +111,15 @@ impl Gateway {
         let has_cors = routes.clone().any(|route| route.cors.is_some());
         let has_edits = routes.any(|route| route.changes.response.is_some());
         let ledger = Rc::new(Ledger::new(&plan, metrics));
+        let (store, clock) = (shared.store.clone(), shared.clock.clone());
+        let watch = Watch::new(store, clock, sessions.limits.idle);
         Self {
             shared,
             sealer,
             upstreams,
             caller,
             ledger,
+            watch,
             has_cors,
             changes_answers: has_cors || has_edits,
         }
@@ -136,10 +144,19 @@ impl Gateway {
         self.shared.limits.request(peer)?;
         let body = Inbound::new(body, route.max_body)?;
         let path = &path;
-        let onward = Onward { route, path, peer };
+        let onward = Onward {
+            route,
+            path,
+            peer,
+            websocket: None,
+        };
         let own = match &route.action {
             Action::Forward(to) => {
                 visit.upstream = Some(to.upstream);
+                if visit.websocket.is_some() {
+                    let opening = self.open_websocket(to, onward, head, body, visit);
+                    return Box::pin(opening).await;
+                }
                 let mut admission = self.admit(to.guard, &to.apps, &head, body).await?;
                 visit.app = admission.app();
                 if let Some(field) = &to.open_data {
@@ -266,13 +283,21 @@ impl Handler for Gateway {
     type Body = OutcomeBody;
 
     async fn handle(&self, asked: Asked, peer: &Peer) -> Answer<OutcomeBody> {
-        let Asked { head, body, at } = asked;
+        let Asked {
+            head,
+            body,
+            at,
+            upgrades,
+        } = asked;
         let told = peer.is_trusted();
         let told = told.then(|| Box::new(self.told(&head, peer)));
         let peer = told.as_deref().unwrap_or(peer);
         let mut visit = Box::new(Visit::begin(&head, at, peer, &self.ledger));
         let rest = outcome::Rest::of(&head, &body);
         visit.page = self.page(&head);
+        if upgrades && is_asked(&head.headers) {
+            visit.websocket = Some(Box::default());
+        }
         let mut answer = match self.answer(head, body, peer, &mut visit).await {
             Ok(answer) => answer,
             Err(refusal) => {
@@ -289,8 +314,12 @@ impl Handler for Gateway {
         visit.status = Some(answer.status());
         let mut passing = answer.body_mut().take_lines();
         passing.push(X_REQUEST_ID.as_str(), visit.request_id.as_bytes());
+        if visit.websocket.is_some() {
+            return self.switch(answer, passing, visit);
+        }
         Answer {
             passing,
+            takeover: None,
             response: answer.map(|body| OutcomeBody::new(body, visit)),
         }
     }

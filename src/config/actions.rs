@@ -10,6 +10,7 @@ use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::Source;
 use super::verdict;
+use super::websocket;
 use crate::domain::front::Front;
 use crate::domain::template::Placeholder;
 
@@ -40,7 +41,7 @@ pub(super) fn plan(
     let (action, upstream) = (raw.action.take(), raw.upstream.take());
     let Some(action) = action else {
         if let Some(upstream) = upstream {
-            return forward(&upstream, raw, scope, source);
+            return forward(&upstream, raw, rule, scope, source);
         }
         let text = "this route does nothing; give it an `action` or an `upstream`";
         source.missing(raw.place, text);
@@ -109,6 +110,7 @@ fn answer_here(
         );
     }
     open_data::refuse(&raw, source);
+    websocket::refuse(&raw, source);
     if !matches!(own, Own::Login) {
         on_login::refuse(&raw, source);
         login_apps::refuse(&raw, source);
@@ -137,6 +139,7 @@ fn answer_here(
 fn forward(
     written: &Text,
     raw: RawDeed<'_>,
+    rule: &RawRule,
     scope: &Scope<'_>,
     source: &Source<'_>,
 ) -> Option<Action> {
@@ -153,12 +156,14 @@ fn forward(
     ];
     let guard = source.choose(raw.auth.clone(), "guard", &guards);
     let open_data = open_data::plan(&raw, guard, source);
+    let websocket = websocket::plan(&raw, rule, source);
     let apps = apps(raw.app, scope, source);
     Some(Action::Forward(Forward {
         upstream: source.find(written, "upstream", scope.upstream_names)?,
         guard: guard.unwrap_or(Guard::Required),
         apps,
         open_data,
+        websocket,
     }))
 }
 

@@ -41,6 +41,7 @@ mod tls;
 mod units;
 mod upstreams;
 mod verdict;
+mod websocket;
 mod wechat;
 
 use std::path::Path;

@@ -7,6 +7,7 @@ use super::on_login;
 use super::plan::{Action, PhoneRoute, Recipient};
 use super::raw::{RawDeed, RawRule, Text};
 use super::source::Source;
+use super::websocket;
 use crate::domain::field_name::{FieldName, FieldNameError};
 use crate::domain::template::Placeholder;
 
@@ -35,6 +36,7 @@ pub(super) fn plan(
             route of its own";
         source.problem(open_data.place, text);
     }
+    websocket::refuse(&raw, source);
     on_login::refuse(&raw, source);
     login_apps::refuse(&raw, source);
     let recipient = recipient(upstream, &raw, scope, source);

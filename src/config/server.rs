@@ -53,6 +53,7 @@ pub(super) fn plan(
             .map(|written| count(Some(written), usize::MAX)),
         header_timeout: timeout(raw.header_timeout, Duration::from_secs(10)),
         idle_timeout: timeout(raw.idle_timeout, Duration::from_secs(75)),
+        websocket_idle: timeout(raw.websocket_idle, Duration::from_mins(5)),
         max_header_bytes: source
             .accept(raw.max_header_bytes, head_size)
             .unwrap_or(32 << 10),

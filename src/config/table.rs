@@ -90,9 +90,14 @@ impl<'a> Table<'a> {
 
     /// True or false.
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.flag_at(key).map(|flag| flag.value)
+    }
+
+    /// The same with its place.
+    pub(super) fn flag_at(&mut self, key: &'static str) -> Option<At<bool>> {
         let At { value, place } = self.any(key)?;
         match value {
-            DeValue::Boolean(flag) => Some(flag),
+            DeValue::Boolean(flag) => Some(place.at(flag)),
             other => self.wrong(key, "true or false", &other, place),
         }
     }

@@ -9,6 +9,7 @@ use super::open_data;
 use super::plan::{Action, Guard, Verdict};
 use super::raw::{RawDeed, RawRefusal, RawRule, Text};
 use super::source::{Place, Source};
+use super::websocket;
 use crate::domain::front::Front;
 use crate::domain::route::PathPattern;
 
@@ -27,6 +28,7 @@ pub(super) fn plan(
     }
     refuse_shapes(&raw, source);
     open_data::refuse(&raw, source);
+    websocket::refuse(&raw, source);
     on_login::refuse(&raw, source);
     login_apps::refuse(&raw, source);
     let guards = [("required", Guard::Required), ("optional", Guard::Optional)];

@@ -1,5 +1,7 @@
 //! Passing a request on to a backend, as its route says. Knows nothing of who let it pass.
 
+use std::rc::Rc;
+
 use http::Response;
 use http::request::Parts;
 use tokio::time::Instant;
@@ -14,6 +16,7 @@ use crate::domain::peer::Peer;
 use crate::domain::prefix::PrefixChange;
 use crate::upstream::{Changes, Outbound};
 use crate::wire::refusal::Refusal;
+use crate::wire::websocket::Handshake;
 
 /// What is asked for, under which rule, and by whom.
 #[derive(Clone, Copy)]
@@ -21,6 +24,8 @@ pub(super) struct Onward<'a> {
     pub(super) route: &'a RoutePlan,
     pub(super) path: &'a RequestPath<'a>,
     pub(super) peer: &'a Peer,
+    /// The WebSocket that it is to become.
+    pub(super) websocket: Option<&'a Rc<Handshake>>,
 }
 
 impl Gateway {
@@ -34,7 +39,12 @@ impl Gateway {
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
         let sealed = {
-            let Onward { route, path, peer } = onward;
+            let Onward {
+                route,
+                path,
+                peer,
+                websocket,
+            } = onward;
             let Admission { session, body } = admission;
             let changed = match &route.changes.prefix {
                 Some(change) => Some(self.lead_on(path, change)?),
@@ -48,7 +58,10 @@ impl Gateway {
                 request_id: &visit.request_id,
                 identity: session.as_ref().map(|session| session.facts()),
                 event: None,
-                changes: Changes::of(self.upstreams.plan(upstream)).under(&route.changes),
+                changes: Changes {
+                    websocket,
+                    ..Changes::of(self.upstreams.plan(upstream)).under(&route.changes)
+                },
             })
         };
         visit.seat = self.shared.crowds.enter(upstream).await?;

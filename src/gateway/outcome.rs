@@ -65,6 +65,12 @@ impl OutcomeBody {
         Self { body, visit }
     }
 
+    /// No body, of an answer whose visit goes on behind it.
+    pub(super) fn nothing() -> Self {
+        let body = AnswerBody::Own(None);
+        Self { body, visit: None }
+    }
+
     fn end(&mut self, is_whole: bool) {
         if let Some(mut visit) = self.visit.take() {
             visit.is_whole = is_whole;

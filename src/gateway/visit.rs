@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::cors::Page;
 use super::crowds::Seat;
+use super::websocket::{Told, Websocket};
 use crate::config::plan::Plan;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
-use crate::telemetry::{AccessLog, Rendered};
+use crate::telemetry::{AccessLog, Fields, Rendered};
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 
@@ -76,6 +77,8 @@ pub(super) struct Visit {
     pub(super) upstream_took: Option<Duration>,
     /// Its place at its upstream, which comes free when the visit ends.
     pub(super) seat: Seat,
+    /// What it becomes, if it wants to become a WebSocket.
+    pub(super) websocket: Option<Box<Websocket>>,
     asked: Option<(Method, Uri)>,
     client: Option<HeaderValue>,
     since: Instant,
@@ -118,6 +121,7 @@ impl Visit {
             is_whole: false,
             upstream_took: None,
             seat: None,
+            websocket: None,
             asked,
             client: peer.client().cloned(),
             since,
@@ -132,40 +136,35 @@ impl Visit {
             .is_some_and(|(method, _)| method == Method::HEAD)
     }
 
+    /// Counts the request, whose WebSocket is open from here on.
+    pub(super) fn opened(&mut self) {
+        self.count(self.since.elapsed());
+        self.ledger.metrics.websocket_opened(self.route);
+        let websocket = self.websocket.get_or_insert_default();
+        websocket.told = Some(Told::default());
+    }
+
+    fn count(&self, took: Duration) {
+        let status = self.status.unwrap_or_else(client_gone);
+        self.ledger.metrics.request(self.route, status, took);
+    }
+
     fn end(&self) {
         let took = self.since.elapsed();
-        let status = self.status.unwrap_or_else(client_gone);
         let ledger = &*self.ledger;
-        ledger.metrics.request(self.route, status, took);
-        let route = self.route.and_then(|index| ledger.routes.get(index));
-        let app = self.app.and_then(|index| ledger.apps.get(index));
-        let upstream = self.upstream.and_then(|index| ledger.upstreams.get(index));
+        let websocket = self.websocket.as_ref();
+        let websocket = websocket.and_then(|websocket| websocket.told.as_ref());
+        match websocket {
+            Some(_) => ledger.metrics.websocket_closed(self.route),
+            None => self.count(took),
+        }
         ledger.log.write(&ledger.message, |line| {
-            if self.request_id.is_own() {
-                line.word("request_id", self.request_id.as_str());
-            } else {
-                line.text("request_id", self.request_id.as_str());
+            self.tell_asked(line);
+            self.tell_answered(line, took);
+            if let Some(Told { received, ended }) = websocket {
+                line.number("received", *received);
+                line.word("ended", ended);
             }
-            if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
-                line.word("client", client);
-            }
-            if let Some((method, uri)) = &self.asked {
-                line.word("method", method.as_str());
-                line.text("path", uri.path());
-            }
-            route
-                .into_iter()
-                .chain(app)
-                .for_each(|named| line.add(named));
-            line.number("status", status.as_u16().into());
-            if let Some(upstream) = upstream {
-                line.add(upstream);
-            }
-            if let Some(took) = self.upstream_took {
-                line.millis("upstream_ms", took);
-            }
-            line.millis("duration_ms", took);
-            line.number("bytes", self.bytes);
             if !self.is_whole {
                 line.flag("cut");
             }
@@ -174,6 +173,44 @@ impl Visit {
                 line.text("reason", &refusal.reason);
             }
         });
+    }
+
+    /// Tells who asked for what.
+    fn tell_asked(&self, line: &mut Fields<'_>) {
+        if self.request_id.is_own() {
+            line.word("request_id", self.request_id.as_str());
+        } else {
+            line.text("request_id", self.request_id.as_str());
+        }
+        if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
+            line.word("client", client);
+        }
+        if let Some((method, uri)) = &self.asked {
+            line.word("method", method.as_str());
+            line.text("path", uri.path());
+        }
+    }
+
+    /// Tells by which rule, by whom and with what it was answered.
+    fn tell_answered(&self, line: &mut Fields<'_>, took: Duration) {
+        let ledger = &*self.ledger;
+        let route = self.route.and_then(|index| ledger.routes.get(index));
+        let app = self.app.and_then(|index| ledger.apps.get(index));
+        let upstream = self.upstream.and_then(|index| ledger.upstreams.get(index));
+        route
+            .into_iter()
+            .chain(app)
+            .for_each(|named| line.add(named));
+        let status = self.status.unwrap_or_else(client_gone);
+        line.number("status", status.as_u16().into());
+        if let Some(upstream) = upstream {
+            line.add(upstream);
+        }
+        if let Some(took) = self.upstream_took {
+            line.millis("upstream_ms", took);
+        }
+        line.millis("duration_ms", took);
+        line.number("bytes", self.bytes);
     }
 }
 

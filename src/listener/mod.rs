@@ -6,6 +6,7 @@ mod connection;
 mod dates;
 mod http1;
 mod http2;
+mod line;
 mod place;
 mod pulse;
 mod socket;
@@ -38,6 +39,7 @@ use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
 use crate::wire::proxy_protocol::NoHeader;
 
+pub use line::{Line, Takeover};
 pub use socket::{BindError, Door, Entry, Socket, bind};
 pub use stop::Stop;
 
@@ -73,6 +75,8 @@ pub struct Asked {
     pub body: Inflow,
     /// When the head was whole.
     pub at: Instant,
+    /// Whether the connection could be taken over, and its client wants to speak another protocol on it.
+    pub upgrades: bool,
 }
 
 /// What a client is answered.
@@ -82,6 +86,8 @@ pub struct Answer<B> {
     pub response: Response<B>,
     /// Headers of a backend's that go out before those of the response.
     pub passing: HeaderLines,
+    /// What becomes of the connection behind it, if that is not HTTP any more.
+    pub takeover: Option<Takeover>,
 }
 
 impl<B> Answer<B> {
@@ -96,7 +102,11 @@ impl<B> From<Response<B>> for Answer<B> {
     /// An answer of the gateway's own.
     fn from(response: Response<B>) -> Self {
         let passing = HeaderLines::default();
-        Self { response, passing }
+        Self {
+            response,
+            passing,
+            takeover: None,
+        }
     }
 }
 

@@ -35,6 +35,14 @@ impl Stop {
         self.0.told.notified()
     }
 
+    /// Waits until the worker stops.
+    pub async fn wait(&self) {
+        let told = self.told();
+        if !self.is_set() {
+            told.await;
+        }
+    }
+
     /// Says that a connection has ended.
     pub(super) fn left(&self) {
         self.0.left.notify_waiters();

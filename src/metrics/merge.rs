@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncod
 use prometheus_client::metrics::MetricType;
 
 use super::Labels;
-use super::cell::{Count, DurationSum};
+use super::cell::{Count, DurationSum, Level};
 use super::worker::{RouteCells, UpstreamCells, UpstreamOutcome, WorkerMetrics};
 use crate::domain::refusal::RefusalCode;
 
@@ -71,6 +71,27 @@ impl MergedWorkers {
                         &sum.buckets,
                         None,
                     )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_websockets(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut metric = encoder.encode_descriptor(
+            "wxgate_websockets",
+            "WebSockets that are open.",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (route, cells) in self.routes() {
+            let levels = cells.filter_map(|cells| cells.websockets.get());
+            let levels: Vec<_> = levels.map(Level::get).collect();
+            // Most routes have none.
+            if !levels.is_empty() {
+                let level: i64 = levels.iter().sum();
+                metric
+                    .encode_family(&[("route", route)])?
+                    .encode_gauge(&level)?;
             }
         }
         Ok(())
@@ -177,6 +198,7 @@ impl Collector for MergedWorkers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_requests(&mut encoder)?;
         self.encode_durations(&mut encoder)?;
+        self.encode_websockets(&mut encoder)?;
         self.encode_refusals(&mut encoder)?;
         self.encode_upstream_requests(&mut encoder)?;
         self.encode_upstream_connections(&mut encoder)?;

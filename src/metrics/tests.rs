@@ -32,6 +32,7 @@ fn the_names_are_those_that_dashboards_rely_on() {
     let metrics = metrics(1);
     let worker = &metrics.workers()[0];
     worker.request(Some(0), StatusCode::OK, Duration::ZERO);
+    worker.websocket_opened(Some(0));
     metrics.login(0, "ok");
     metrics.wechat_call(0, "ok", Duration::ZERO);
     metrics.watch_dropped_lines(|| 7);
@@ -39,6 +40,7 @@ fn the_names_are_those_that_dashboards_rely_on() {
     let samples = [
         r#"wxgate_requests_total{route="/wx/login",status="200"} 1"#,
         r#"wxgate_request_duration_seconds_count{route="/wx/login"} 1"#,
+        r#"wxgate_websockets{route="/wx/login"} 1"#,
         r#"wxgate_refusals_total{code="session_missing"} 0"#,
         r#"wxgate_logins_total{app="shop",outcome="ok"} 1"#,
         r#"wxgate_wechat_requests_total{app="shop",outcome="ok"} 1"#,
@@ -65,10 +67,15 @@ fn what_the_workers_counted_is_added_up() {
         worker.refusal(RefusalCode::Overloaded);
         worker.upstream_request(0, UpstreamOutcome::Retried);
         worker.connection_opened();
+        worker.websocket_opened(Some(0));
+        // A route that there is not.
+        worker.websocket_opened(Some(9));
     }
+    metrics.workers()[0].websocket_closed(Some(0));
     metrics.workers()[1].request(Some(0), StatusCode::NOT_FOUND, Duration::from_millis(3));
     metrics.workers()[1].connection_closed();
     let page = metrics.encode();
+    assert_has(&page, r#"wxgate_websockets{route="/wx/login"} 1"#);
     assert_has(
         &page,
         r#"wxgate_requests_total{route="/wx/login",status="200"} 2"#,

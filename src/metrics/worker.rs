@@ -1,5 +1,6 @@
 //! What one worker counts with every request. Knows nothing of the other workers, nor of how it is read.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -27,6 +28,8 @@ pub struct WorkerMetrics {
 pub(super) struct RouteCells {
     pub(super) statuses: Statuses,
     pub(super) durations: Durations,
+    /// WebSockets, from the first one on.
+    pub(super) websockets: OnceLock<Level>,
 }
 
 /// The numbers of one upstream.
@@ -105,6 +108,21 @@ impl WorkerMetrics {
         let cells = known.unwrap_or(&self.unrouted);
         cells.statuses.add(status);
         cells.durations.add(took);
+    }
+
+    /// A request to the route at this place has become a WebSocket.
+    pub fn websocket_opened(&self, route: Option<usize>) {
+        if let Some(cells) = route.and_then(|place| self.routes.get(place)) {
+            cells.websockets.get_or_init(Level::default).rise();
+        }
+    }
+
+    /// A WebSocket of the route at this place is gone.
+    pub fn websocket_closed(&self, route: Option<usize>) {
+        let cells = route.and_then(|place| self.routes.get(place));
+        if let Some(level) = cells.and_then(|cells| cells.websockets.get()) {
+            level.fall();
+        }
     }
 
     /// A request was refused.

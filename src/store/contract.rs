@@ -236,6 +236,36 @@ async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
 }
 
 #[tokio::test]
+async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() {
+    for shelf in every_store(2) {
+        let held = async |opened: &Opened| {
+            let (digest, now) = (opened.skey.digest(), shelf.clock.now());
+            shelf.store.holds(&digest, &opened.session, now).await
+        };
+        let alice = shelf.open(0, "alice", "k").await;
+        assert!(held(&alice).await, "{}", shelf.kind);
+        shelf.store.close(&alice.skey.digest()).await;
+        assert!(!held(&alice).await, "{}", shelf.kind);
+
+        let bob = shelf.open(0, "bob", "k").await;
+        shelf.clock.turn(Duration::from_hours(3));
+        assert!(held(&bob).await, "{}", shelf.kind);
+        shelf.clock.turn(Duration::from_hours(1));
+        assert!(!held(&bob).await, "{}", shelf.kind);
+
+        let carol = shelf.open(0, "carol", "k").await;
+        shelf.store.tidy();
+        let dave = shelf.open(0, "dave", "k").await;
+        shelf.store.tidy();
+        // What is only asked about goes before what came later.
+        assert!(held(&carol).await && held(&dave).await, "{}", shelf.kind);
+        shelf.open(0, "erin", "k").await;
+        shelf.store.tidy();
+        assert!(!held(&carol).await && held(&dave).await, "{}", shelf.kind);
+    }
+}
+
+#[tokio::test]
 async fn sessions_are_counted_in_and_out_once_each_for_their_app() {
     for shelf in every_store(100) {
         assert!(shelf.counts("shop", 0) && shelf.counts("game", 0));

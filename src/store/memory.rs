@@ -78,6 +78,10 @@ impl MemoryStore {
         Some(session)
     }
 
+    pub(super) fn holds(&self, digest: &SkeyDigest, session: &Session, now: Timestamp) -> bool {
+        !session.has_ended(now) && self.sessions.contains_key(digest)
+    }
+
     pub(super) fn close(&self, digest: &SkeyDigest) {
         self.sessions.invalidate(digest);
     }

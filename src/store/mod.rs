@@ -55,6 +55,17 @@ impl Store {
         }
     }
 
+    /// Whether a session that was found is still there at `now`. To ask is neither finding nor using.
+    #[expect(
+        clippy::unused_async,
+        reason = "a store in another process has to be asked"
+    )]
+    pub async fn holds(&self, digest: &SkeyDigest, session: &Session, now: Timestamp) -> bool {
+        match self {
+            Self::Memory(memory) => memory.holds(digest, session, now),
+        }
+    }
+
     /// Ends the session that a skey's digest leads to, if there is one.
     #[expect(
         clippy::unused_async,

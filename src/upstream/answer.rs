@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::error::SendError;
 use super::exchange::Exchange;
 use super::reply::Reply;
+use super::tunnel::Tunnel;
 use crate::wire::framing::Framing;
 use crate::wire::header_lines::HeaderLines;
 
@@ -21,6 +22,8 @@ pub struct AnswerBody {
     lines: HeaderLines,
     framing: Framing,
     keeps_alive: bool,
+    /// Whether no body comes, but what two ends of a WebSocket say.
+    is_switch: bool,
     /// Why it broke off, while what came before is on its way out.
     broken: Option<SendError>,
 }
@@ -29,6 +32,13 @@ impl AnswerBody {
     /// Takes its headers, which are not among those of the response.
     pub fn take_lines(&mut self) -> HeaderLines {
         std::mem::take(&mut self.lines)
+    }
+
+    /// The connection itself, if this is the answer that opens a WebSocket.
+    #[must_use]
+    pub fn into_tunnel(self) -> Option<Tunnel> {
+        let exchange = self.exchange.filter(|_| self.is_switch)?;
+        Some(Tunnel::new(exchange.into_lease()))
     }
 
     fn end(&mut self) {
@@ -48,12 +58,15 @@ pub(super) fn open(reply: Reply, exchange: Box<Exchange>) -> Response<AnswerBody
         headers,
         body,
         keeps_alive,
+        switch,
     } = reply;
+    let is_switch = switch.is_some();
     let mut answer = Response::new(AnswerBody {
         exchange: Some(exchange),
         lines: headers,
         framing: body,
         keeps_alive: keeps_alive && !is_early,
+        is_switch,
         broken: None,
     });
     *answer.status_mut() = status;
@@ -61,7 +74,7 @@ pub(super) fn open(reply: Reply, exchange: Box<Exchange>) -> Response<AnswerBody
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(CONNECTION, close);
     }
-    if body.is_done() {
+    if body.is_done() && !is_switch {
         answer.body_mut().end();
     }
     answer

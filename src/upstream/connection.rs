@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -98,6 +99,20 @@ impl Connection {
     /// Writes what TLS keeps back.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream.poll_flush(cx)
+    }
+
+    /// Reads into `buf`, past what is in the buffer.
+    pub(super) fn poll_read(
+        &mut self,
+        buf: &mut ReadBuf<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.stream.poll_read(buf, cx)
+    }
+
+    /// Ends what is said to the server.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_shutdown(cx)
     }
 
     /// Whether TLS keeps nothing back.

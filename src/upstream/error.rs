@@ -12,6 +12,7 @@ use crate::metrics::UpstreamOutcome;
 use crate::wire::body::too_large;
 use crate::wire::chunks::BadChunk;
 use crate::wire::refusal::Refusal;
+use crate::wire::websocket::BadSwitch;
 
 /// Why there is no connection to a server.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,9 @@ pub enum SendError {
     /// It wants to speak another protocol, which nobody asked for.
     #[error("the backend answered with an upgrade that nobody asked for")]
     Upgrade,
+    /// It does not agree to the WebSocket that was asked for, though it says so.
+    #[error("the backend's answer does not open the WebSocket")]
+    BadSwitch(#[from] BadSwitch),
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
@@ -133,7 +137,9 @@ impl SendError {
     pub fn outcome(&self) -> UpstreamOutcome {
         match self {
             Self::NoServer | Self::Unreachable { .. } => UpstreamOutcome::Unreachable,
-            Self::Unsent | Self::Failed(_) | Self::Upgrade => UpstreamOutcome::Failed,
+            Self::Unsent | Self::Failed(_) | Self::Upgrade | Self::BadSwitch(_) => {
+                UpstreamOutcome::Failed
+            }
             Self::Timeout(_) => UpstreamOutcome::Timeout,
             Self::Body(_) => UpstreamOutcome::Aborted,
         }
@@ -145,9 +151,10 @@ impl From<SendError> for Refusal {
         let code = match &error {
             SendError::Unreachable { source, .. } if source.is_ours() => RefusalCode::Overloaded,
             SendError::NoServer | SendError::Unreachable { .. } => RefusalCode::UpstreamUnreachable,
-            SendError::Unsent | SendError::Failed(_) | SendError::Upgrade => {
-                RefusalCode::UpstreamFailed
-            }
+            SendError::Unsent
+            | SendError::Failed(_)
+            | SendError::Upgrade
+            | SendError::BadSwitch(_) => RefusalCode::UpstreamFailed,
             SendError::Timeout(_) => RefusalCode::UpstreamTimeout,
             SendError::Body(BodyCut::TooLarge(limit)) => return too_large(*limit),
             SendError::Body(BodyCut::Broken | BodyCut::Stalled(_)) => RefusalCode::BadRequest,

@@ -5,7 +5,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use tokio::time::Instant;
 
 use super::connection::SIP;
@@ -109,6 +108,11 @@ impl Exchange {
         self.request
     }
 
+    /// The connection, which has become a WebSocket.
+    pub(super) fn into_lease(self) -> Lease {
+        self.lease
+    }
+
     /// Gives the connection back after the answer, if it can carry another request.
     pub(super) fn end(self: Box<Self>, keeps_alive: bool) {
         if keeps_alive && self.request.is_taken() && self.lease.connection.buffer.is_empty() {
@@ -131,8 +135,10 @@ impl Exchange {
     fn take_reply(&mut self, hidden: &ManagedNames) -> Result<Option<Reply>, SendError> {
         let (buffer, is_to_head) = (&mut self.lease.connection.buffer, self.request.is_to_head());
         while let Some(reply) = Reply::take(buffer, is_to_head, hidden)? {
-            if reply.status == StatusCode::SWITCHING_PROTOCOLS {
-                return Err(SendError::Upgrade);
+            if let Some(head) = &reply.switch {
+                let handshake = self.request.handshake().ok_or(SendError::Upgrade)?;
+                handshake.check(head)?;
+                return Ok(Some(reply));
             }
             if !reply.status.is_informational() {
                 return Ok(Some(reply));

@@ -15,6 +15,7 @@ mod seal;
 mod send;
 mod server;
 mod stream;
+mod tunnel;
 mod watch;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use answer::AnswerBody;
 pub use call::{Call, Caller, Occasion, Reply};
 pub use error::{CallError, SendError};
 pub use seal::{Changes, Event, Outbound, Sealed, Sealer};
+pub use tunnel::Tunnel;
 pub use watch::watch;
 
 use send::Upstream;

@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use httparse::{Header, ParserConfig, Response, Status};
@@ -30,6 +30,8 @@ pub(super) struct Reply {
     pub(super) body: Framing,
     /// Whether the connection may carry another request afterwards.
     pub(super) keeps_alive: bool,
+    /// The whole head of an answer that switches to another protocol.
+    pub(super) switch: Option<Bytes>,
 }
 
 impl Reply {
@@ -73,6 +75,7 @@ impl Reply {
             headers: passing(response.headers, &frame, hidden),
             keeps_alive: frame.keeps_alive && frame.body != Framing::Close,
             body: frame.body,
+            switch: (status == StatusCode::SWITCHING_PROTOCOLS).then(|| head.clone()),
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! A request on its way out: head, body, framing. Knows nothing of the answer.
 
 use std::io::IoSlice;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use super::body::{BodyCut, SealedBody};
 use super::connection::Connection;
 use super::seal::Sealed;
+use crate::wire::websocket::Handshake;
 
 /// What ends a chunk.
 const CRLF: Bytes = Bytes::from_static(b"\r\n");
@@ -32,6 +34,7 @@ pub(super) struct Request {
     moved_at: Instant,
     /// How long a client may let its body rest.
     patience: Duration,
+    handshake: Option<Rc<Handshake>>,
 }
 
 /// How much of a request is out.
@@ -46,8 +49,9 @@ enum Progress {
 
 impl Request {
     /// A request of which nothing is out yet at `now`. A client may let its body rest for `patience`.
-    pub(super) fn new(sealed: Sealed, patience: Duration, now: Instant) -> Self {
+    pub(super) fn new(mut sealed: Sealed, patience: Duration, now: Instant) -> Self {
         let is_to_head = sealed.is_to_head();
+        let handshake = sealed.take_handshake();
         let (head, body) = sealed.into_parts();
         Self {
             head,
@@ -60,6 +64,7 @@ impl Request {
             is_deaf: false,
             moved_at: now,
             patience,
+            handshake,
         }
     }
 
@@ -113,6 +118,12 @@ impl Request {
     /// Whether the answer to it has no body, whatever its head says.
     pub(super) fn is_to_head(&self) -> bool {
         self.is_to_head
+    }
+
+    /// What an answer of 101 must fit, if one is asked for and all of the request is out.
+    pub(super) fn handshake(&self) -> Option<&Handshake> {
+        let handshake = self.handshake.as_deref();
+        handshake.filter(|_| self.is_taken())
     }
 
     /// Whether it is the client's turn to send more of the body.

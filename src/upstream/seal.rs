@@ -1,6 +1,8 @@
 //! Sealing: the one way to make a request that goes to a backend. Strip always, inject last.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use std::rc::Rc;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -19,6 +21,7 @@ use crate::wire::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROT
 use crate::wire::header_lines::write_line;
 use crate::wire::request_id::RequestId;
 use crate::wire::tokens::{strip_headers, strip_query};
+use crate::wire::websocket::{Handshake, WEBSOCKET};
 
 /// In which header a backend finds what was taken off the path that a client asked for.
 const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -36,6 +39,8 @@ pub struct Sealed {
     is_to_head: bool,
     user: Option<u64>,
     body: SealedBody,
+    /// What an answer of 101 must fit, if one is asked for.
+    handshake: Option<Rc<Handshake>>,
 }
 
 /// What is to be sent, and on whose behalf.
@@ -70,6 +75,8 @@ pub struct Changes<'a> {
     pub by_user: bool,
     /// Headers that the client sends in vain, and those that take their place.
     pub headers: Option<&'a HeaderEdits>,
+    /// The WebSocket that it is to become.
+    pub websocket: Option<&'a Rc<Handshake>>,
 }
 
 impl<'a> Changes<'a> {
@@ -111,6 +118,10 @@ impl<'a> Changes<'a> {
         }
         for (name, value) in self.headers.map_or(&[][..], HeaderEdits::put_in) {
             write_header(name, value, text);
+        }
+        if self.websocket.is_some() {
+            write_line(text, CONNECTION.as_str(), b"upgrade");
+            write_line(text, UPGRADE.as_str(), WEBSOCKET.as_bytes());
         }
     }
 }
@@ -212,6 +223,7 @@ impl Sealer {
             is_to_head: head.method == Method::HEAD,
             user: identity.filter(|_| changes.by_user).map(user),
             body,
+            handshake: changes.websocket.cloned(),
         }
     }
 
@@ -285,6 +297,7 @@ impl Sealed {
         let spare = || Self {
             head: self.head.clone(),
             body: SealedBody::Empty,
+            handshake: self.handshake.clone(),
             ..*self
         };
         self.is_repeatable().then(spare)
@@ -298,6 +311,11 @@ impl Sealed {
     /// Whose it is, where that says to which server it goes.
     pub(super) fn user(&self) -> Option<u64> {
         self.user
+    }
+
+    /// What an answer of 101 must fit, if one is asked for.
+    pub(super) fn take_handshake(&mut self) -> Option<Rc<Handshake>> {
+        self.handshake.take()
     }
 
     /// The bytes of the head, and the body.

@@ -172,12 +172,13 @@ fn a_line_of_text_tells_the_same_and_cannot_be_forged() {
 }
 
 /// Where a skey may stand, a request that carries one there, and one that carries it where it is not looked for.
-fn carrying(skey: &str) -> [Ask; 7] {
+fn carrying(skey: &str) -> [Ask; 8] {
     [
         Ask::get("/orders").skey(skey),
         Ask::get("/orders").header("Authorization", &format!("Bearer {skey}")),
         Ask::get(&format!("/orders?a=b&skey={skey}")),
         Ask::get("/orders").header("Cookie", &format!("a=b; skey={skey}")),
+        Ask::get("/orders").header("Sec-WebSocket-Protocol", &format!("a, k.{skey}")),
         Ask::post("/orders").form(&[("skey", skey)]),
         Ask::post("/orders").json(&json!({"skey": skey})),
         Ask::get(&format!("/open/x?other={skey}")).header("X-Other", skey),
@@ -186,8 +187,7 @@ fn carrying(skey: &str) -> [Ask; 7] {
 
 #[test]
 fn nothing_secret_is_in_the_log_or_the_metrics_at_any_level() {
-    let places =
-        r#"["header:X-Skey", "bearer", "query:skey", "cookie:skey", "form:skey", "json:skey"]"#;
+    let places = r#"["header:X-Skey", "bearer", "query:skey", "cookie:skey", "form:skey", "json:skey", "subprotocol:k."]"#;
     let mut world = World::with(&format!("[sessions]\ntoken = {places}"));
     world.wechat.set_unionid("alice", Some("oUnionOfAlice"));
     let code = world.wechat.issue_code("alice");
@@ -218,7 +218,7 @@ fn nothing_secret_is_in_the_log_or_the_metrics_at_any_level() {
     );
     let page = world.admin("/metrics").text();
     world.stop();
-    assert_eq!(world.log.access_lines().len(), 20);
+    assert_eq!(world.log.access_lines().len(), 22);
     let log = world.log.text();
     for secret in [
         &skey,

@@ -1,5 +1,7 @@
 //! The commands of the operator: check, explain, help.
 
+mod websockets;
+
 use std::process::Command;
 
 use crate::harness::{Ended, Process, SHIPPED, Scratch, wxgate};

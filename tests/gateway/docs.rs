@@ -6,7 +6,9 @@ use std::path::Path;
 use wxgate::config::{self, Surroundings};
 use wxgate::domain::refusal::RefusalCode;
 
-use crate::harness::{Ask, BASE, Backend, Ended, Process, SECRET, SHIPPED, Scratch, Setup, wxgate};
+use crate::harness::{
+    Ask, BASE, Backend, Ended, Line, Process, SECRET, SHIPPED, Scratch, Setup, wxgate,
+};
 
 const README: &str = include_str!("../../README.md");
 const DEPLOY: &str = include_str!("../../deploy/README.md");
@@ -115,9 +117,21 @@ fn the_table_of_refusals_has_every_code_and_its_status() {
 
 #[test]
 fn the_table_of_metrics_has_every_name_with_its_labels() {
-    let backend = Backend::start();
-    let service = Setup::of(BASE, backend.address()).start();
+    let backend = Backend::that(|conversation| {
+        if conversation.number == 1 {
+            conversation.open_websocket("");
+            conversation.echo();
+        } else {
+            conversation.read_request();
+            conversation.answer("200 OK", b"");
+        }
+    });
+    let config =
+        format!("{BASE}\n[[routes]]\npath = \"/socket\"\nupstream = \"php\"\nwebsocket = true\n");
+    let service = Setup::of(&config, backend.address()).start();
     let skey = service.skey_of("alice");
+    let mut line = Line::to(service.address());
+    line.open_websocket(&Ask::websocket("/socket").skey(&skey));
     let answer = service.ask(&Ask::get("/orders").skey(&skey));
     assert_eq!(answer.status, 200, "{answer:?}");
     let page = service.admin("/metrics").text();

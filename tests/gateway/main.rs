@@ -56,4 +56,5 @@ mod tokens;
 mod upstream;
 mod upstream_failures;
 mod verdicts;
+mod websocket;
 mod wechat_trouble;

@@ -146,7 +146,7 @@ const BROKEN: &str = "\
 gateway.toml:2:10: `nowhere` is no address to listen on; write \"127.0.0.1:8080\", \"[::]:8080\", \
 \"unix:/run/wxgate/http.sock\" or \"systemd\"
 gateway.toml:3:1: unknown key `wokers` in [server]; did you mean `workers`? There are `listen`, `workers`, \
-`trusted_proxies`, `proxy_headers`, `max_connections`, `max_connections_per_address`, `header_timeout`, `idle_timeout`, \
+`trusted_proxies`, `proxy_headers`, `max_connections`, `max_connections_per_address`, `header_timeout`, `idle_timeout`, `websocket_idle`, \
 `max_header_bytes`, `max_body`, `drain_timeout`, `tls`, `hsts`, `redirect` and `h2c`
 gateway.toml:7:18: the environment variable `UNSET_SECRET` is not set
 gateway.toml:10:12: `ftp://127.0.0.1` is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", \

@@ -154,6 +154,8 @@ pub struct Forward {
     pub apps: Apps,
     /// `open_data = "decrypt"`: the name under which encrypted data goes on, opened.
     pub open_data: Option<FieldName>,
+    /// `websocket = true`: whether requests may become WebSockets.
+    pub websocket: bool,
 }
 
 /// `auth = "…"`.

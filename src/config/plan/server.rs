@@ -31,6 +31,8 @@ pub struct ServerPlan {
     pub header_timeout: Duration,
     /// Between two requests, and between two pieces of a body.
     pub idle_timeout: Duration,
+    /// How long neither side of a WebSocket may say anything.
+    pub websocket_idle: Duration,
     /// Bytes of a request head.
     pub max_header_bytes: usize,
     /// Bytes of a request body, where a route does not say otherwise.

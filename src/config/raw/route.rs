@@ -1,7 +1,7 @@
 //! What is written of a route: its keys and their types.
 
 use super::{RawRefusal, Shape, Text, Texts};
-use crate::config::source::Place;
+use crate::config::source::{At, Place};
 use crate::config::table::Table;
 
 pub(in crate::config) struct RawRoute<'a> {
@@ -57,6 +57,7 @@ pub(in crate::config) struct RawDeed<'a> {
     pub(in crate::config) app_from: Option<Texts>,
     pub(in crate::config) open_data: Option<Text>,
     pub(in crate::config) open_data_field: Option<Text>,
+    pub(in crate::config) websocket: Option<At<bool>>,
 }
 
 impl<'a> RawDeed<'a> {
@@ -73,6 +74,7 @@ impl<'a> RawDeed<'a> {
             app_from: route.one_or_more("app_from"),
             open_data: route.text("open_data"),
             open_data_field: route.text("open_data_field"),
+            websocket: route.flag_at("websocket"),
         }
     }
 }

@@ -187,6 +187,8 @@ fn the_example_shows_every_key() {
         "open_data_max_age",
         "open_data",
         "open_data_field",
+        "websocket",
+        "websocket_idle",
         "strip_prefix",
         "add_prefix",
         "on_login",

@@ -51,6 +51,7 @@ fn an_empty_config_has_every_default() {
     assert_eq!(server.max_connections, 20_000);
     assert_eq!(server.header_timeout, Duration::from_secs(10));
     assert_eq!(server.idle_timeout, Duration::from_secs(75));
+    assert_eq!(server.websocket_idle, Duration::from_mins(5));
     assert_eq!(server.max_header_bytes, 32 * 1024);
     assert_eq!(server.max_body, 10 * 1024 * 1024);
     assert_eq!(server.drain_timeout, Duration::from_secs(30));
@@ -216,12 +217,13 @@ fn a_route_to_an_upstream_is_guarded_and_open_to_all_apps() {
         guard,
         apps,
         open_data,
+        websocket,
     }) = &plan.routes[0].action
     else {
         panic!("{plan:?}");
     };
     assert_eq!((*upstream, *guard, apps), (1, Guard::Required, &Apps::Any));
-    assert_eq!(*open_data, None);
+    assert_eq!((open_data, *websocket), (&None, false));
     assert_eq!(plan.routes[0].max_body, 10 * 1024 * 1024);
 }
 

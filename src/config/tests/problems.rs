@@ -34,7 +34,7 @@ max_body = \"1MB\"
         "3:11: `workers` must be at least 1",
         "4:1: unknown key `max_bdy` in [server]; did you mean `max_body`? There are `listen`, \
             `workers`, `trusted_proxies`, `proxy_headers`, `max_connections`, `max_connections_per_address`, \
-            `header_timeout`, `idle_timeout`, \
+            `header_timeout`, `idle_timeout`, `websocket_idle`, \
             `max_header_bytes`, `max_body`, `drain_timeout`, `tls`, `hsts`, `redirect` and `h2c`",
         "5:16: `idle_timeout` must be a duration in quotes, such as \"90s\", not a whole number",
         "8:13: this is no TOML: invalid literal string, expected `'`",

@@ -1,6 +1,7 @@
 //! Routes that mean nothing, and what is said of them.
 
 use super::{check, plan, problems};
+use crate::config::plan::Action;
 
 const SHOP: &str = "apps.shop = { appid = \"wx1\", secret = { env = \"SHOP_SECRET\" } }";
 const PHP: &str = "upstreams.php.servers = [\"http://10.0.0.1:9000\"]";
@@ -67,6 +68,40 @@ fn a_route_has_a_path_and_one_thing_to_do() {
             "7:10: `100` is no status of an answer; write one from 200 to 599",
         ),
     ]);
+}
+
+#[test]
+fn a_websocket_is_opened_with_get_on_a_route_to_an_upstream() {
+    check_routes(&[
+        (
+            "path = \"/\"\nupstream = \"php\"\nmethods = [\"POST\"]\nwebsocket = true",
+            "7:13: a WebSocket is opened with GET; take that into `methods`, or remove `websocket`",
+        ),
+        (
+            "path = \"/\"\naction = \"check\"\nwebsocket = true",
+            "6:13: `websocket` is for what reaches an upstream; remove it, or give the upstream a route of its own",
+        ),
+        (
+            "path = \"/\"\naction = \"phone\"\nupstream = \"php\"\nwebsocket = false",
+            "7:13: `websocket` is for what reaches an upstream; remove it, or give the upstream a route of its own",
+        ),
+        (
+            "path = \"/\"\nupstream = \"php\"\nwebsocket = \"yes\"",
+            "6:13: `websocket` must be true or false, not a string",
+        ),
+    ]);
+    let route = "[[routes]]\npath = \"/\"\nupstream = \"php\"";
+    for (keys, is_taken) in [
+        ("websocket = true", true),
+        ("websocket = true\nmethods = [\"POST\", \"GET\"]", true),
+        ("websocket = false\nmethods = [\"POST\"]", false),
+    ] {
+        let plan = plan(&format!("{SHOP}\n{PHP}\n{route}\n{keys}"));
+        match &plan.routes[0].action {
+            Action::Forward(to) => assert_eq!(to.websocket, is_taken, "{keys}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

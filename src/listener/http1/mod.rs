@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::place::{End, Place};
 use super::wire::Wire;
-use super::{Answer, Asked, Handler};
+use super::{Answer, Asked, Handler, Line};
 use crate::wire::inflow::Source as _;
 
 use answer::{Bounds, Told};
@@ -83,8 +83,16 @@ impl<H: Handler> Conversation<'_, '_, H> {
             head: request.head,
             body: Body::inflow(body.as_ref()),
             at: Instant::now(),
+            upgrades: request.upgrades,
         };
-        let answer = self.ask(asked, body.as_deref()).await?;
+        let mut answer = self.ask(asked, body.as_deref()).await?;
+        if let Some(takeover) = answer.takeover.take() {
+            // It ends what is said here, and says itself what comes behind.
+            Box::pin(self.tell(answer, bounds, None)).await?;
+            let line = Line::new(self.wire, self.place.stop);
+            takeover.take(line).await;
+            return Err(End::Over);
+        }
         bounds.keeps_alive &= !self.place.stop.is_set() && may_follow(body.as_ref());
         let keeps_alive = self.tell(answer, bounds, body.as_deref()).await?;
         if !keeps_alive {
@@ -141,7 +149,9 @@ impl<H: Handler> Conversation<'_, '_, H> {
         bounds: Bounds,
         request_body: Option<&Body>,
     ) -> Result<bool, End> {
-        let Answer { response, passing } = answer;
+        let Answer {
+            response, passing, ..
+        } = answer;
         let (head, body) = response.into_parts();
         if let Some(body) = request_body {
             self.out.first.extend_from_slice(body.withhold_leave());

@@ -11,7 +11,7 @@ use httparse::{Header, ParserConfig, Status};
 
 use crate::listener::Unread;
 use crate::wire::chunks::Chunks;
-use crate::wire::framing::{Framing, Life, read_length};
+use crate::wire::framing::{Framing, Life, lists_upgrade, read_length};
 use crate::wire::head::MOST_HEADERS;
 
 /// The longest target that [`Uri`] takes, in bytes.
@@ -20,6 +20,10 @@ const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 const LONGEST_BODY: u64 = i64::MAX as u64;
 
 /// A request up to its body.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that a head tells"
+)]
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) head: Parts,
@@ -29,6 +33,8 @@ pub(super) struct Request {
     pub(super) keeps_alive: bool,
     /// Whether the client waits to be told to go on before it sends the body.
     pub(super) awaits_leave: bool,
+    /// Whether the client wants to speak another protocol behind it.
+    pub(super) upgrades: bool,
 }
 
 /// How far the reading of a head has come.
@@ -109,18 +115,24 @@ impl Request {
             is_http_1_1,
             keeps_alive: frame.life.is_long(),
             awaits_leave: is_http_1_1 && frame.expects && !body.is_done(),
+            upgrades: is_http_1_1 && frame.upgrades,
             body,
         })
     }
 }
 
 /// What the headers of one hop say.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that a head tells"
+)]
 struct Frame {
     is_http_1_1: bool,
     length: Option<u64>,
     is_chunked: bool,
     life: Life,
     expects: bool,
+    upgrades: bool,
 }
 
 impl Frame {
@@ -131,6 +143,7 @@ impl Frame {
             is_chunked: false,
             life: if is_http_1_1 { Life::Long } else { Life::Short },
             expects: false,
+            upgrades: false,
         }
     }
 
@@ -150,6 +163,7 @@ impl Frame {
             }
             CONNECTION => {
                 self.life = self.life.told(value);
+                self.upgrades |= lists_upgrade(value);
                 Ok(())
             }
             EXPECT => {

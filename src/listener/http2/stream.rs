@@ -55,7 +55,13 @@ pub(super) async fn serve<H: Handler>(
         Inflow::Coming(Rc::new(Body::new(incoming, told, leave)))
     };
     let at = Instant::now();
-    let Some(answer) = ask(Asked { head, body, at }, &respond, place).await else {
+    let asked = Asked {
+        head,
+        body,
+        at,
+        upgrades: false,
+    };
+    let Some(answer) = ask(asked, &respond, place).await else {
         return Ended::Abandoned;
     };
     let (mut head, body) = answer.into_parts();

@@ -301,6 +301,31 @@ impl Conversation {
         send_while_taken(self.stream.get_mut(), bytes)
     }
 
+    /// The bytes of the connection, for who speaks something else on it.
+    pub fn raw(&self) -> TcpStream {
+        assert!(self.stream.buffer().is_empty());
+        self.stream.get_ref().try_clone().unwrap()
+    }
+
+    /// Whether nothing has come that was not read.
+    pub fn is_quiet(&mut self) -> bool {
+        if !self.stream.buffer().is_empty() {
+            return false;
+        }
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Waits until the gateway ends the connection, and gives whatever it still sent.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let _ = self.stream.read_to_end(&mut rest);
+        rest
+    }
+
     /// Waits until the gateway ends the connection; whatever it still sends is read away.
     pub fn wait_end(&mut self) {
         let _ = self.stream.read_to_end(&mut Vec::new());

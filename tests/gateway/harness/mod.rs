@@ -10,9 +10,10 @@ mod process;
 mod scratch;
 mod secured;
 mod service;
+mod websocket;
 mod world;
 
-pub use backend::{Backend, Seen, refusing};
+pub use backend::{Backend, Conversation, Seen, refusing};
 pub use client::{Answer, Ask, Line};
 pub use frames::{Frame, Frames, Verdict, fields_of, kind};
 pub use gate::Gate;
@@ -22,6 +23,7 @@ pub use process::{Ended, Process, wxgate};
 pub use scratch::Scratch;
 pub use secured::{Farewell, Met, Secured};
 pub use service::{SHIPPED, Service, Setup, between_stand_ins};
+pub use websocket::{ACCEPT, CLOSE, KEY, PING, TEXT, farewell, frame, masked};
 pub use world::{APPID, BASE, GAME_APPID, SECRET, World};
 
 use std::io::Write;
