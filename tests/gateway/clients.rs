@@ -20,7 +20,7 @@ const GUIDE: &str = include_str!("../../deploy/clients/miniprogram/README.md");
 const HINT: &str = "tests/run.sh installs what the tests need";
 /// Longer than any session lasts.
 const DAYS: Duration = Duration::from_hours(8 * 24);
-/// A route that opens encrypted data; one whose sessions are those of another app, so that a login to the shop never helps
+/// A route that opens encrypted data; one that takes WebSockets; one whose sessions are those of another app, so that a login to the shop never helps
 /// there; and a backend that nobody reaches.
 const MORE: &str = r#"
 [apps.game]
@@ -36,6 +36,11 @@ app = "game"
 path = "/opened/*"
 upstream = "php"
 open_data = "decrypt"
+
+[[routes]]
+path = "/socket"
+upstream = "php"
+websocket = true
 
 [upstreams.nowhere]
 servers = ["http://NOWHERE"]

@@ -11,6 +11,7 @@ mod sessionid_header;
 mod silent_unionid;
 mod wafer1;
 mod wafer2;
+mod websocket;
 mod wxlogin_form;
 
 use std::net::SocketAddr;

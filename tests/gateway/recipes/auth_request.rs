@@ -1,8 +1,9 @@
 //! `auth-request`: a real nginx that asks wxgate, with the config that is shipped.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
-use super::fronts::{self, Fronted};
+use super::fronts::{self, Fronted, Place};
 
 #[test]
 fn nginx_tells_the_backend_who_asks_whatever_the_client_pretends() {
@@ -19,23 +20,34 @@ fn nginx() -> Fronted {
     Fronted::start(
         "auth-request",
         "auth-request.nginx.conf",
-        |config, address| {
-            let here = config.replace("listen 80;", &format!("listen {address};"));
-            assert_ne!(here, config);
-            let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-            let paths = kinds.map(|kind| format!("{kind}_temp_path {kind};"));
-            let own = format!("http {{\naccess_log off;\n{}", paths.concat());
-            here.replace("http {", &own)
-        },
-        |place| {
-            let mut nginx = Command::new("nginx");
-            nginx.arg("-p").arg(place.directory);
-            nginx.arg("-c").arg(&place.config);
-            nginx.args(["-e", "stderr", "-g"]);
-            nginx.arg("daemon off; pid nginx.pid; error_log stderr notice;");
-            nginx.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-            nginx
-        },
-        |line| line.contains("start worker process "),
+        here,
+        command,
+        is_ready,
     )
+}
+
+/// An nginx's config, with all that it has within its directory.
+pub(super) fn here(config: String, address: SocketAddr) -> String {
+    let here = config.replace("listen 80;", &format!("listen {address};"));
+    assert_ne!(here, config);
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let paths = kinds.map(|kind| format!("{kind}_temp_path {kind};"));
+    let own = format!("http {{\naccess_log off;\n{}", paths.concat());
+    here.replace("http {", &own)
+}
+
+/// How it runs there.
+pub(super) fn command(place: &Place) -> Command {
+    let mut nginx = Command::new("nginx");
+    nginx.arg("-p").arg(place.directory);
+    nginx.arg("-c").arg(&place.config);
+    nginx.args(["-e", "stderr", "-g"]);
+    nginx.arg("daemon off; pid nginx.pid; error_log stderr notice;");
+    nginx.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    nginx
+}
+
+/// How it says that it listens.
+pub(super) fn is_ready(line: &str) -> bool {
+    line.contains("start worker process ")
 }

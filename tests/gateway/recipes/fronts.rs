@@ -217,7 +217,7 @@ pub(super) fn lets_nobody_else_pass(fronted: &Fronted) {
 
 /// A config with one place, on this port, at another.
 #[track_caller]
-fn moved(config: &str, port: &str, there: SocketAddr) -> String {
+pub(super) fn moved(config: &str, port: &str, there: SocketAddr) -> String {
     let moved = config
         .replace(&format!("127.0.0.1:{port}"), &there.to_string())
         .replace(
@@ -229,7 +229,7 @@ fn moved(config: &str, port: &str, there: SocketAddr) -> String {
 }
 
 /// A place on loopback that was free a moment ago: these proxies do not tell where they listen.
-fn free_address() -> SocketAddr {
+pub(super) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
