@@ -143,20 +143,13 @@ impl Gateway {
         let route = self.route(&path, host, &head.method, visit)?;
         self.shared.limits.request(peer)?;
         let body = Inbound::new(body, route.max_body)?;
-        let path = &path;
-        let onward = Onward {
-            route,
-            path,
-            peer,
-            websocket: None,
-        };
+        let onward = Onward::of(route, &path, peer);
         let own = match &route.action {
+            Action::Forward(to) if visit.websocket.is_some() => {
+                return Box::pin(self.open_websocket(to, onward, head, body, visit)).await;
+            }
             Action::Forward(to) => {
                 visit.upstream = Some(to.upstream);
-                if visit.websocket.is_some() {
-                    let opening = self.open_websocket(to, onward, head, body, visit);
-                    return Box::pin(opening).await;
-                }
                 let mut admission = self.admit(to.guard, &to.apps, &head, body).await?;
                 visit.app = admission.app();
                 if let Some(field) = &to.open_data {

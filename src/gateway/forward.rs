@@ -28,6 +28,18 @@ pub(super) struct Onward<'a> {
     pub(super) websocket: Option<&'a Rc<Handshake>>,
 }
 
+impl<'a> Onward<'a> {
+    /// What stays a request.
+    pub(super) fn of(route: &'a RoutePlan, path: &'a RequestPath<'a>, peer: &'a Peer) -> Self {
+        Self {
+            route,
+            path,
+            peer,
+            websocket: None,
+        }
+    }
+}
+
 impl Gateway {
     /// Sends a request to the upstream at a place, and gives its answer.
     pub(super) async fn forward(

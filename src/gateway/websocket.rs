@@ -59,6 +59,7 @@ impl Gateway {
         body: Inbound,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
+        visit.upstream = Some(to.upstream);
         if !to.websocket {
             return Err(not_taken());
         }

@@ -31,6 +31,30 @@ fn a_body_of_unknown_length_streams_while_it_is_sent() {
 }
 
 #[test]
+fn server_sent_events_come_one_by_one() {
+    let next = Gate::default();
+    let backend = Backend::that({
+        let next = next.clone();
+        move |conversation| {
+            conversation.read_request();
+            conversation.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+            conversation.send(b"data: 1\n\n");
+            next.wait();
+            conversation.send(b"data: 2\n\n");
+        }
+    });
+    let world = around(backend);
+    let mut line = Multiplexed::to(world.address());
+    let mut stream = line.begin(&Ask::get("/open/events"));
+    stream.head().unwrap();
+    assert_eq!(&stream.piece().unwrap().unwrap()[..], b"data: 1\n\n");
+    next.open();
+    assert_eq!(&stream.piece().unwrap().unwrap()[..], b"data: 2\n\n");
+    let rest = stream.piece().unwrap();
+    assert!(rest.is_none_or(|rest| rest.is_empty()));
+}
+
+#[test]
 fn a_long_body_arrives_whole_both_ways() {
     let backend = Backend::that(|conversation| {
         while let Some(seen) = conversation.read_request() {

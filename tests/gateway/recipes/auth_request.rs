@@ -20,14 +20,14 @@ fn nginx() -> Fronted {
     Fronted::start(
         "auth-request",
         "auth-request.nginx.conf",
-        here,
+        |config, address| here(&config, address),
         command,
         is_ready,
     )
 }
 
 /// An nginx's config, with all that it has within its directory.
-pub(super) fn here(config: String, address: SocketAddr) -> String {
+pub(super) fn here(config: &str, address: SocketAddr) -> String {
     let here = config.replace("listen 80;", &format!("listen {address};"));
     assert_ne!(here, config);
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];

@@ -87,7 +87,7 @@ fn they_may_come_through_an_nginx() {
     let world = world();
     let config = std::fs::read_to_string(recipes().join("websocket.nginx.conf")).unwrap();
     let (scratch, address) = (Scratch::new(), free_address());
-    let config = auth_request::here(moved(&config, "8080", world.address()), address);
+    let config = auth_request::here(&moved(&config, "8080", world.address()), address);
     let mut nginx = auth_request::command(&Place {
         config: scratch.write("nginx.conf", &config),
         directory: scratch.path(),
