@@ -281,7 +281,7 @@ fn answered(plan: &Plan, route: &Verdict, head: http::request::Parts) -> Result<
 fn forwarded(
     plan: &Plan,
     (route, upstream, websocket): (&RoutePlan, usize, Option<&Rc<Handshake>>),
-    head: http::request::Parts,
+    mut head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
 ) -> Result<String, Refusal> {
@@ -295,7 +295,7 @@ fn forwarded(
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
     let upstream = plan.upstreams.get(upstream);
     let request = sealer.seal(Outbound {
-        head,
+        head: &mut head,
         path: changed.as_ref().unwrap_or(path),
         body: Inbound::Whole(Bytes::new()),
         peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),

@@ -155,8 +155,8 @@ impl Gateway {
                 if let Some(field) = &to.open_data {
                     admission = Box::pin(self.open_data(field, &mut head, admission)).await?;
                 }
-                let to = to.upstream;
-                return self.forward(to, onward, head, admission, visit).await;
+                let sent = self.forward(to.upstream, onward, &mut head, admission, visit);
+                return sent.await;
             }
             Action::Phone(to) => return Box::pin(self.phone(to, onward, head, body, visit)).await,
             Action::Verdict(verdict) => Box::pin(self.verdict(verdict, head, peer, visit)).await?,

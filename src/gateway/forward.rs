@@ -46,7 +46,7 @@ impl Gateway {
         &self,
         upstream: usize,
         onward: Onward<'_>,
-        head: Parts,
+        head: &mut Parts,
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {

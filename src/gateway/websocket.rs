@@ -81,7 +81,7 @@ impl Gateway {
             websocket: Some(&handshake),
             ..onward
         };
-        self.forward(to.upstream, onward, head, admission, visit)
+        self.forward(to.upstream, onward, &mut head, admission, visit)
             .await
     }
 

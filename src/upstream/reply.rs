@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use httparse::{Header, ParserConfig, Response, Status};
@@ -49,12 +49,12 @@ impl Reply {
                 Ok(None)
             };
         };
-        let head = buffer.split_to(end).freeze();
+        let head = buffer.get(..end).unwrap_or_default();
         let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
         let mut response = Response::new(&mut []);
         let parsed = ParserConfig::default().parse_response_with_uninit_headers(
             &mut response,
-            &head,
+            head,
             &mut headers,
         );
         match parsed.map_err(Broken::NotHttp)? {
@@ -70,12 +70,16 @@ impl Reply {
         if is_to_head || has_no_body(status) {
             frame = frame.without_body(status);
         }
+        let headers = passing(response.headers, &frame, hidden);
+        let is_switch = status == StatusCode::SWITCHING_PROTOCOLS;
+        let switch = is_switch.then(|| Bytes::copy_from_slice(head));
+        buffer.advance(end);
         Ok(Some(Self {
             status,
-            headers: passing(response.headers, &frame, hidden),
+            headers,
             keeps_alive: frame.keeps_alive && frame.body != Framing::Close,
             body: frame.body,
-            switch: (status == StatusCode::SWITCHING_PROTOCOLS).then(|| head.clone()),
+            switch,
         }))
     }
 }
