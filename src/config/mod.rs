@@ -29,6 +29,7 @@ mod refusals;
 mod routes;
 mod secret;
 mod server;
+mod servers;
 mod sessions;
 mod source;
 mod spelling;

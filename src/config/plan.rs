@@ -1,5 +1,6 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
+mod address;
 mod limits;
 mod route;
 mod server;
@@ -16,13 +17,14 @@ use crate::domain::secret::Secret;
 use crate::domain::session::SessionLimits;
 use crate::domain::token::TokenPlace;
 
+pub use address::{ServerAddress, Spot};
 pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
     RefusalShapes, RouteChanges, RoutePlan, Verdict,
 };
 pub use server::{AdminPlan, ListenPlan, ServerPlan, TlsPlan};
-pub use upstream::{BackendTls, Balance, HealthPlan, ServerAddress, UpstreamPlan};
+pub use upstream::{BackendTls, Balance, HealthPlan, UpstreamPlan};
 
 /// A whole config.
 #[derive(Debug)]

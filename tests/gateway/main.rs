@@ -52,6 +52,7 @@ mod strictness;
 mod tls;
 mod together;
 mod tokens;
+mod unix_backend;
 mod upstream;
 mod upstream_failures;
 mod verdicts;
