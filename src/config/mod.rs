@@ -14,6 +14,7 @@ mod certificates;
 mod changes;
 mod cors;
 mod dialect;
+mod fastcgi;
 mod headers;
 mod identity;
 mod limits;

@@ -1,6 +1,7 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
 mod address;
+mod fastcgi;
 mod limits;
 mod route;
 mod server;
@@ -18,6 +19,7 @@ use crate::domain::session::SessionLimits;
 use crate::domain::token::TokenPlace;
 
 pub use address::{ServerAddress, Spot};
+pub use fastcgi::FastCgiPlan;
 pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,

@@ -18,7 +18,7 @@ const LONGEST_PATH: usize = 107;
 pub(super) enum NoServer {
     #[error(
         "`{0}` is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", without path, query and user, \
-         or \"unix:/PATH\""
+         \"unix:/PATH\", or for FastCGI \"fcgi://HOST:PORT\" or \"fcgi+unix:/PATH\""
     )]
     Form(String),
     #[error("`{written}` is no server; write \"{right}\"")]
@@ -34,11 +34,21 @@ pub(super) enum NoServer {
 }
 
 /// Other spellings of the beginning, as other proxies have them, and ours.
-const NEAR: [(&str, &str); 4] = [
+const NEAR: [(&str, &str); 14] = [
     ("unix://", "unix:"),
     ("http://unix:", "unix:"),
     ("http+unix://", "unix:"),
     ("unix/", "unix:"),
+    ("fcgi://unix:", "fcgi+unix:"),
+    ("fcgi:unix:", "fcgi+unix:"),
+    ("fcgi+unix://", "fcgi+unix:"),
+    ("unix+fcgi:", "fcgi+unix:"),
+    ("fcgi:///", "fcgi+unix:"),
+    ("fastcgi://unix:", "fcgi+unix:"),
+    ("fastcgi+unix:", "fcgi+unix:"),
+    ("fastcgi:unix:", "fcgi+unix:"),
+    ("fastcgi:///", "fcgi+unix:"),
+    ("fastcgi://", "fcgi://"),
 ];
 
 pub(super) fn server(text: &str, surroundings: &Surroundings) -> Result<ServerAddress, NoServer> {
@@ -68,15 +78,21 @@ fn resolve(host: &str, port: u16, surroundings: &Surroundings) -> io::Result<()>
 }
 
 fn address(text: &str) -> Option<ServerAddress> {
-    if let Some(path) = text.strip_prefix("unix:") {
-        return socket(path).map(ServerAddress::unix);
+    let after = |start| text.strip_prefix(start);
+    if let Some(path) = after("unix:") {
+        socket(path).map(ServerAddress::unix)
+    } else if let Some(path) = after("fcgi+unix:") {
+        let socket = socket(path).map(ServerAddress::unix);
+        socket.map(ServerAddress::with_fast_cgi)
+    } else if let Some(rest) = after("fcgi://") {
+        let authority = authority(rest).filter(|authority| authority.port().is_some())?;
+        Some(ServerAddress::new(Scheme::Http, authority).with_fast_cgi())
+    } else if let Some(rest) = after("https://") {
+        Some(ServerAddress::new(Scheme::Https, authority(rest)?))
+    } else {
+        let rest = after("http://")?;
+        Some(ServerAddress::new(Scheme::Http, authority(rest)?))
     }
-    let plain = text
-        .strip_prefix("http://")
-        .map(|rest| (Scheme::Http, rest));
-    let secure = || Some((Scheme::Https, text.strip_prefix("https://")?));
-    let (scheme, rest) = plain.or_else(secure)?;
-    Some(ServerAddress::new(scheme, authority(rest)?))
 }
 
 /// The path of a unix socket.

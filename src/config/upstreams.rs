@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::backend_tls;
+use super::fastcgi;
 use super::limits;
 use super::plan::{Balance, HealthPlan, UpstreamPlan};
 use super::raw::{RawHealth, RawUpstream, Text};
@@ -24,8 +25,10 @@ pub(super) fn plan(
     let plan = |(name, raw): (Text, RawUpstream)| {
         let place = raw.servers.as_ref().map(|servers| servers.place);
         let servers = source.accept_all(raw.servers, |text| server(text, surroundings));
+        let fastcgi = fastcgi::plan(&name.value, raw.scripts, (&servers, place), source);
         UpstreamPlan {
             name: name.value,
+            fastcgi: fastcgi.map(Box::new),
             crowd: limits::crowd(raw.max_requests, raw.queue, source),
             host: source.accept(raw.host, host),
             balance: source

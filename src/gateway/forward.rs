@@ -8,11 +8,12 @@ use super::Gateway;
 use super::admit::Admission;
 use super::outcome::AnswerBody;
 use super::visit::Visit;
-use crate::config::plan::RoutePlan;
+use crate::config::plan::{FastCgiPlan, RoutePlan};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::prefix::PrefixChange;
 use crate::upstream::{Changes, Outbound};
+use crate::wire::body::Inbound;
 use crate::wire::refusal::Refusal;
 
 /// What is asked for, under which rule, and by whom.
@@ -33,9 +34,12 @@ impl Gateway {
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
+        let Admission { session, mut body } = admission;
+        if let Some(scripts) = self.upstreams.scripts(upstream) {
+            body = Box::pin(self.measured(body, scripts)).await?;
+        }
         let sealed = {
             let Onward { route, path, peer } = onward;
-            let Admission { session, body } = admission;
             let changed = match &route.changes.prefix {
                 Some(change) => Some(self.lead_on(path, change)?),
                 None => None,
@@ -56,6 +60,12 @@ impl Gateway {
         let answer = self.upstreams.send(upstream, sealed).await;
         visit.upstream_took = Some(since.elapsed());
         Ok(answer?.map(AnswerBody::upstream))
+    }
+
+    /// The body with a length, which scripts are told before it comes.
+    async fn measured(&self, body: Inbound, scripts: &FastCgiPlan) -> Result<Inbound, Refusal> {
+        let within = self.shared.plan.server.idle_timeout;
+        body.measured(scripts.max_chunked_body, within).await
     }
 
     /// The path with another beginning; in a box, since few have one.

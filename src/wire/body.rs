@@ -50,6 +50,21 @@ impl Inbound {
         }
     }
 
+    /// The same body, its length known: one that tells none is read whole, which must be done `within` a time.
+    ///
+    /// # Errors
+    ///
+    /// `body_too_large` if there are more than `most` bytes of such a one, or more than its own limit; `bad_request` if it
+    /// breaks off or is not there in time.
+    pub async fn measured(self, most: u64, within: Duration) -> Result<Self, Refusal> {
+        match self {
+            Self::Streaming { body, limit } if body.size_hint().exact().is_none() => {
+                read(body, limit.min(most), within).await.map(Self::Whole)
+            }
+            known => Ok(known),
+        }
+    }
+
     /// Reads the body whole, unless that was done already.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ mod desync;
 mod dialects;
 mod docs;
 mod drain;
+mod fastcgi;
 mod h2;
 mod harness;
 mod hygiene;

@@ -7,13 +7,25 @@ use http::uri::Authority;
 
 use crate::domain::peer::Scheme;
 
-/// One of `servers`: `"http://host:port"`, `"https://host:port"` or `"unix:/path"`.
+/// One of `servers`: `"http://host:port"`, `"https://host:port"`, `"unix:/path"`, `"fcgi://host:port"` or
+/// `"fcgi+unix:/path"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAddress(Written);
+pub struct ServerAddress {
+    tongue: Tongue,
+    written: Written,
+}
+
+/// How a server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tongue {
+    Http,
+    Https,
+    FastCgi,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Written {
-    Tcp(Scheme, Authority),
+    Tcp(Authority),
     Unix(PathBuf),
 }
 
@@ -38,26 +50,45 @@ impl ServerAddress {
     /// Takes an authority that has a port, or means the usual one of the scheme.
     #[must_use]
     pub fn new(scheme: Scheme, authority: Authority) -> Self {
-        Self(Written::Tcp(scheme, authority))
+        let tongue = match scheme {
+            Scheme::Http => Tongue::Http,
+            Scheme::Https => Tongue::Https,
+        };
+        let written = Written::Tcp(authority);
+        Self { tongue, written }
     }
 
     /// Takes the path of a socket, behind which HTTP is spoken in clear.
     #[must_use]
     pub fn unix(path: PathBuf) -> Self {
-        Self(Written::Unix(path))
+        let (tongue, written) = (Tongue::Http, Written::Unix(path));
+        Self { tongue, written }
+    }
+
+    /// The same place, where FastCGI is spoken. Its port must be there: there is no usual one.
+    #[must_use]
+    pub fn with_fast_cgi(self) -> Self {
+        let tongue = Tongue::FastCgi;
+        Self { tongue, ..self }
     }
 
     /// Whether it speaks TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {
-        matches!(self.0, Written::Tcp(Scheme::Https, _))
+        self.tongue == Tongue::Https
+    }
+
+    /// Whether it speaks FastCGI.
+    #[must_use]
+    pub fn is_fast_cgi(&self) -> bool {
+        self.tongue == Tongue::FastCgi
     }
 
     /// What it calls itself, where nobody asks for another: host and port as they are written.
     #[must_use]
     pub fn authority(&self) -> &str {
-        match &self.0 {
-            Written::Tcp(_, authority) => authority.as_str(),
+        match &self.written {
+            Written::Tcp(authority) => authority.as_str(),
             Written::Unix(_) => LOCAL,
         }
     }
@@ -65,12 +96,12 @@ impl ServerAddress {
     /// What to connect to.
     #[must_use]
     pub fn spot(&self) -> Spot<'_> {
-        match &self.0 {
-            Written::Tcp(scheme, authority) => Spot::Tcp {
+        match &self.written {
+            Written::Tcp(authority) => Spot::Tcp {
                 host: bare(authority.host()),
-                port: authority.port_u16().unwrap_or(match scheme {
-                    Scheme::Http => 80,
-                    Scheme::Https => 443,
+                port: authority.port_u16().unwrap_or(match self.tongue {
+                    Tongue::Http | Tongue::FastCgi => 80,
+                    Tongue::Https => 443,
                 }),
             },
             Written::Unix(path) => Spot::Unix(path),
@@ -84,10 +115,14 @@ fn bare(host: &str) -> &str {
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Written::Tcp(Scheme::Http, authority) => authority.fmt(f),
-            Written::Tcp(Scheme::Https, authority) => write!(f, "https://{authority}"),
-            Written::Unix(path) => write!(f, "unix:{}", path.display()),
+        let (tcp, unix) = match self.tongue {
+            Tongue::Http => ("", ""),
+            Tongue::Https => ("https://", ""),
+            Tongue::FastCgi => ("fcgi://", "fcgi+"),
+        };
+        match &self.written {
+            Written::Tcp(authority) => write!(f, "{tcp}{authority}"),
+            Written::Unix(path) => write!(f, "{unix}unix:{}", path.display()),
         }
     }
 }

@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use super::address::ServerAddress;
+use super::fastcgi::FastCgiPlan;
 use super::limits::CrowdPlan;
 use crate::domain::path::RequestPath;
 
@@ -32,6 +33,8 @@ pub struct UpstreamPlan {
     pub host: Option<HeaderValue>,
     /// How those of them that speak TLS are known; there if one does.
     pub tls: Option<BackendTls>,
+    /// What they run; there if they speak FastCGI.
+    pub fastcgi: Option<Box<FastCgiPlan>>,
     /// Until a connection stands.
     pub connect_timeout: Duration,
     /// Until the response head.
