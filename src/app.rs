@@ -16,7 +16,7 @@ use tracing::dispatcher;
 
 use crate::admin::readiness::{Phase, Readiness};
 use crate::admin::{self, Admin, Decrypter};
-use crate::config::plan::{AdminPlan, ListenPlan, Plan};
+use crate::config::plan::{AdminPlan, ListenPlace, ListenPlan, Plan};
 use crate::domain::clock::Clock;
 use crate::domain::secret::Secret;
 use crate::endpoints::login::Logins;
@@ -267,9 +267,9 @@ fn serve_admin(
 }
 
 fn unix_files(plan: &Plan) -> Vec<PathBuf> {
-    let file = |place: &ListenPlan| match place {
-        ListenPlan::Unix(path) => Some(path.clone()),
-        ListenPlan::Tcp(_) | ListenPlan::Systemd => None,
+    let file = |listen: &ListenPlan| match &listen.place {
+        ListenPlace::Unix(path) => Some(path.clone()),
+        ListenPlace::Tcp(_) | ListenPlace::Systemd => None,
     };
     let places = plan.server.listen.iter().chain(&plan.server.redirect);
     places.filter_map(file).collect()

@@ -11,6 +11,7 @@ mod open_data;
 mod outcome;
 mod phone;
 mod redirect;
+mod unread;
 mod verdict;
 mod visit;
 
@@ -28,7 +29,6 @@ use crate::domain::host::Host;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
-use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
 use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
@@ -296,17 +296,7 @@ impl Handler for Gateway {
     }
 
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes {
-        let (code, reason) = match unread {
-            Unread::Malformed => (RefusalCode::BadRequest, "the request is not HTTP/1"),
-            Unread::HeadersTooLarge => (RefusalCode::HeadersTooLarge, "the head is over its limit"),
-            Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
-            Unread::TooSlow => (RefusalCode::BadRequest, "the head did not arrive in time"),
-            Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
-            Unread::TooManyOfOne => (
-                RefusalCode::RateLimited,
-                "the address has too many connections",
-            ),
-        };
+        let (code, reason) = unread::why(unread);
         let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);
         let answer = self.tell(&refusal, &visit);

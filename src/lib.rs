@@ -29,7 +29,8 @@
 //! 1. A worker's [`listener`] accepts the connection (socket.rs), drives it (connection.rs) within its times (pulse.rs),
 //!    reads each request (http1/request.rs), and hands it to the [`gateway`], its [`listener::Handler`]. Where the client
 //!    speaks HTTP/2, each stream is such a request (http2/stream.rs), said in the words of HTTP/1.1 (http2/request.rs),
-//!    within bounds of its own (http2/limits.rs, frames.rs, pace.rs). The certificates that are shown stand in
+//!    within bounds of its own (http2/limits.rs, frames.rs, pace.rs). Where only proxies come, they first say whose connection
+//!    it is (announcement.rs, [`wire::proxy_protocol`]). The certificates that are shown stand in
 //!    config/certificates.rs, and who comes in the clear where TLS is served is sent there (gateway/redirect.rs).
 //! 2. Who is behind a trusted proxy is read by [`wire::forwarded`]. What two parsers could read differently is refused:
 //!    how a head is written and where its body ends by http1/request.rs, the rest of the head by [`wire::head`], the path

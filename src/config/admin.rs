@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::plan::{AdminPlan, ListenPlan};
+use super::plan::{AdminPlan, ListenPlace, ListenPlan};
 use super::raw::RawAdmin;
 use super::secret;
 use super::source::Source;
@@ -43,13 +43,13 @@ fn address(text: &str) -> Result<SocketAddr, NoAddress> {
 
 /// Whether a connection to the one could reach the other; port 0 stands for one that is free.
 fn is_shared(public: &ListenPlan, admin: SocketAddr) -> bool {
-    match public {
-        ListenPlan::Tcp(public) => {
+    match &public.place {
+        ListenPlace::Tcp(public) => {
             let has_same_ip = public.ip() == admin.ip()
                 || public.ip().is_unspecified()
                 || admin.ip().is_unspecified();
             public.port() == admin.port() && admin.port() != 0 && has_same_ip
         }
-        ListenPlan::Unix(_) | ListenPlan::Systemd => false,
+        ListenPlace::Unix(_) | ListenPlace::Systemd => false,
     }
 }

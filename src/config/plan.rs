@@ -25,7 +25,7 @@ pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
     RefusalShapes, RouteChanges, RoutePlan, Verdict,
 };
-pub use server::{AdminPlan, ListenPlan, ServerPlan, TlsPlan};
+pub use server::{AdminPlan, ListenPlace, ListenPlan, ServerPlan, TlsPlan};
 pub use upstream::{BackendTls, Balance, HealthPlan, UpstreamPlan};
 
 /// A whole config.

@@ -57,7 +57,7 @@ impl<'a> RawConfig<'a> {
 
 #[derive(Default)]
 pub(super) struct RawServer {
-    pub(super) listen: Option<Texts>,
+    pub(super) listen: Option<At<Vec<RawListen>>>,
     pub(super) workers: Option<At<u64>>,
     pub(super) trusted_proxies: Option<Texts>,
     pub(super) proxy_headers: Option<Text>,
@@ -70,14 +70,14 @@ pub(super) struct RawServer {
     pub(super) drain_timeout: Option<Text>,
     pub(super) tls: Vec<RawTls>,
     pub(super) hsts: Option<Text>,
-    pub(super) redirect: Option<Texts>,
+    pub(super) redirect: Option<At<Vec<RawListen>>>,
     pub(super) h2c: Option<bool>,
 }
 
 impl RawServer {
     fn fields(server: &mut Table<'_>) -> Self {
         Self {
-            listen: server.one_or_more("listen"),
+            listen: server.one_or_more_of("listen", RawListen::take),
             workers: server.number("workers", 1),
             trusted_proxies: server.texts("trusted_proxies"),
             proxy_headers: server.text("proxy_headers"),
@@ -90,8 +90,36 @@ impl RawServer {
             drain_timeout: server.duration("drain_timeout"),
             tls: server.one_or_more_tables("tls", RawTls::fields),
             hsts: server.duration("hsts"),
-            redirect: server.one_or_more("redirect"),
+            redirect: server.one_or_more_of("redirect", RawListen::take),
             h2c: server.flag("h2c"),
+        }
+    }
+}
+
+/// A place to listen: its address alone, or a table that says more of it.
+pub(super) struct RawListen {
+    pub(super) address: Option<Text>,
+    pub(super) proxy_protocol: Option<bool>,
+}
+
+impl RawListen {
+    fn take<'a>(server: &Table<'a>, key: &str, written: At<DeValue<'a>>) -> Option<Self> {
+        let At { value, place } = written;
+        match value {
+            DeValue::String(text) => Some(Self {
+                address: Some(place.at(text.into_owned())),
+                proxy_protocol: None,
+            }),
+            table @ DeValue::Table(_) => server.open(key, place.at(table), |listen| Self {
+                address: listen.needed("address", Table::text),
+                proxy_protocol: listen.flag("proxy_protocol"),
+            }),
+            _ => {
+                let text = "a place to listen must be a string, or { address = \"127.0.0.1:8080\", \
+                    proxy_protocol = true }";
+                server.problem(place, text);
+                None
+            }
         }
     }
 }

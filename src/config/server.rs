@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
-use super::plan::{ListenPlan, ServerPlan};
-use super::raw::RawServer;
+use super::plan::{ListenPlace, ListenPlan, ServerPlan};
+use super::raw::{RawListen, RawServer};
 use super::source::{At, Place, Source};
 use super::surroundings::Surroundings;
 use super::tls;
@@ -36,12 +36,12 @@ pub(super) fn plan(
             source,
         );
     }
+    let trusted = raw.trusted_proxies.as_ref();
+    let trusts_some = trusted.is_some_and(|list| !list.value.is_empty());
+    let places = |written| listen_plans(written, trusts_some, source);
     let timeout = |written, default| source.accept(written, duration).unwrap_or(default);
     ServerPlan {
-        listen: match raw.listen {
-            Some(written) => source.accept_all(Some(written), listen),
-            None => vec![ListenPlan::Tcp(DEFAULT_LISTEN)],
-        },
+        listen: raw.listen.map_or_else(default_listen, places),
         workers: count(raw.workers, cores()),
         trusted_proxies: source.accept_all(raw.trusted_proxies, network),
         proxy_headers: source
@@ -60,9 +60,41 @@ pub(super) fn plan(
         drain_timeout: timeout(raw.drain_timeout, Duration::from_secs(30)),
         tls: tls::plan(raw.tls, source, surroundings),
         hsts: source.accept(raw.hsts, duration).map(strict_transport),
-        redirect: source.accept_all(raw.redirect, listen),
+        redirect: raw.redirect.map(places).unwrap_or_default(),
         h2c: raw.h2c.unwrap_or_default(),
     }
+}
+
+fn default_listen() -> Vec<ListenPlan> {
+    vec![ListenPlan {
+        place: ListenPlace::Tcp(DEFAULT_LISTEN),
+        proxy_protocol: false,
+    }]
+}
+
+/// What is written of places to listen. Over a unix socket come those who may open its file, and what systemd passes is
+/// not known yet.
+fn listen_plans(
+    written: At<Vec<RawListen>>,
+    trusts_some: bool,
+    source: &Source<'_>,
+) -> Vec<ListenPlan> {
+    let plan = |raw: RawListen| {
+        let written = raw.address?;
+        let at = written.place;
+        let proxy_protocol = raw.proxy_protocol.unwrap_or_default();
+        let place = source.accept(written, listen)?;
+        if proxy_protocol && !trusts_some && matches!(place, ListenPlace::Tcp(_)) {
+            let text = "`proxy_protocol` is believed of `trusted_proxies` alone, and there are none; \
+                name those that connect here";
+            source.problem(at, text);
+        }
+        Some(ListenPlan {
+            place,
+            proxy_protocol,
+        })
+    };
+    written.value.into_iter().filter_map(plan).collect()
 }
 
 fn refuse_without_tls(place: Option<Place>, key: &str, source: &Source<'_>) {
@@ -86,15 +118,15 @@ fn strict_transport(span: Duration) -> HeaderValue {
 )]
 struct NoListen(String);
 
-fn listen(text: &str) -> Result<ListenPlan, NoListen> {
+fn listen(text: &str) -> Result<ListenPlace, NoListen> {
     if text == "systemd" {
-        return Ok(ListenPlan::Systemd);
+        return Ok(ListenPlace::Systemd);
     }
     let no_listen = || NoListen(text.to_owned());
     match text.strip_prefix("unix:") {
-        Some(path) if path.starts_with('/') => Ok(ListenPlan::Unix(PathBuf::from(path))),
+        Some(path) if path.starts_with('/') => Ok(ListenPlace::Unix(PathBuf::from(path))),
         Some(_) => Err(no_listen()),
-        None => text.parse().map(ListenPlan::Tcp).map_err(|_| no_listen()),
+        None => text.parse().map(ListenPlace::Tcp).map_err(|_| no_listen()),
     }
 }
 

@@ -128,6 +128,22 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A value, or a list of them that is not empty, each read with `read`.
+    pub(super) fn one_or_more_of<T>(
+        &mut self,
+        key: &'static str,
+        read: fn(&Self, &'static str, At<DeValue<'a>>) -> Option<T>,
+    ) -> Option<At<Vec<T>>> {
+        self.refuse_empty(key);
+        let At { value, place } = self.any(key)?;
+        let read = |written| read(self, key, written);
+        let values = match value {
+            DeValue::Array(items) => items.into_iter().map(placed).filter_map(read).collect(),
+            one => read(place.at(one)).into_iter().collect(),
+        };
+        Some(place.at(values))
+    }
+
     /// A value of any type.
     pub(super) fn any(&mut self, key: &'static str) -> Option<At<DeValue<'a>>> {
         self.known.push(key);

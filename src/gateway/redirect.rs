@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::Gateway;
-use crate::config::plan::{ListenPlan, ServerPlan};
+use crate::config::plan::{ListenPlace, ListenPlan, ServerPlan};
 use crate::domain::host::Host;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
@@ -55,9 +55,9 @@ fn place(head: &Parts, host: Host<'_>, path: &RequestPath<'_>, server: &ServerPl
     }
 }
 
-fn port(place: &ListenPlan) -> Option<u16> {
-    match place {
-        ListenPlan::Tcp(address) => Some(address.port()),
-        ListenPlan::Unix(_) | ListenPlan::Systemd => None,
+fn port(listen: &ListenPlan) -> Option<u16> {
+    match &listen.place {
+        ListenPlace::Tcp(address) => Some(address.port()),
+        ListenPlace::Unix(_) | ListenPlace::Systemd => None,
     }
 }

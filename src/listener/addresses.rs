@@ -11,8 +11,8 @@ use crate::domain::peer::customer;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-/// One connection, counted towards its address while it lasts.
-#[derive(Debug)]
+/// One connection, counted towards its address while it lasts; by default to none.
+#[derive(Debug, Default)]
 pub(super) struct Seat(Option<(Addresses, IpAddr)>);
 
 impl Addresses {

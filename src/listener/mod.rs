@@ -1,6 +1,7 @@
 //! Sockets, TLS, connections and their end. Knows nothing of what a request means.
 
 mod addresses;
+mod announcement;
 mod connection;
 mod dates;
 mod http1;
@@ -16,6 +17,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,11 +36,13 @@ use crate::domain::peer::{Peer, Scheme};
 use crate::metrics::WorkerMetrics;
 use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
+use crate::wire::proxy_protocol::NoHeader;
 
-pub use socket::{BindError, Door, Socket, bind};
+pub use socket::{BindError, Door, Entry, Socket, bind};
 pub use stop::Stop;
 
 use addresses::{Addresses, Seat};
+use announcement::Unannounced;
 use dates::Dates;
 use place::Place;
 use transport::{Accepted, Transport};
@@ -107,10 +111,24 @@ pub enum Unread {
     UriTooLong,
     /// Its head was not whole in time.
     TooSlow,
+    /// Its stream of HTTP/2 begins with what is no head.
+    BadStream,
+    /// There are too many requests at a time on its connection.
+    TooManyAtOnce,
+    /// Its connection breaks the rules of HTTP/2.
+    BadFrames,
+    /// Its connection brings more frames that ask for nothing, or more requests that are taken back, than anybody needs.
+    Flood,
     /// There are too many connections.
     TooMany,
     /// There are too many connections from its address.
     TooManyOfOne,
+    /// It comes where only proxies do, from one that is not trusted.
+    NoProxy,
+    /// It comes from a proxy that does not tell whose connection it is.
+    Unannounced(NoHeader),
+    /// The proxy did not tell that in time.
+    SlowAnnouncement,
 }
 
 /// The bounds of a connection.
@@ -202,8 +220,8 @@ impl<H: Handler> Listener<H> {
     ) -> io::Result<()> {
         let listener = Rc::new(self);
         let mut accepting = tokio::task::JoinSet::new();
-        for Door { socket, scheme } in doors {
-            let accept = Rc::clone(&listener).accept(socket.into_async()?, scheme);
+        for Door { socket, entry } in doors {
+            let accept = Rc::clone(&listener).accept(socket.into_async()?, entry);
             accepting.spawn_local(accept);
         }
         stopping.await;
@@ -219,10 +237,10 @@ impl<H: Handler> Listener<H> {
         Ok(())
     }
 
-    async fn accept(self: Rc<Self>, socket: socket::AsyncSocket, scheme: Scheme) {
+    async fn accept(self: Rc<Self>, socket: socket::AsyncSocket, entry: Entry) {
         loop {
             match socket.accept().await {
-                Ok(accepted) => self.take(accepted, scheme),
+                Ok(accepted) => self.take(accepted, entry),
                 Err(error) if socket::is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "no connection can be accepted");
@@ -232,26 +250,55 @@ impl<H: Handler> Listener<H> {
         }
     }
 
-    fn take(self: &Rc<Self>, accepted: Accepted, scheme: Scheme) {
-        let peer = Peer::new(accepted.address, scheme, &self.trusted_proxies);
-        // A proxy in front has the connections of many clients.
-        let address = accepted.address.filter(|_| !peer.is_trusted());
-        let seat = self
-            .count
-            .of_addresses
-            .enter(address, self.max_connections_per_address);
-        let unread = match seat.map(|seat| Guest::enter(self, seat)) {
-            Some(Some(guest)) => {
-                tokio::task::spawn_local(guest.stay(accepted.transport, peer));
-                return;
+    fn take(self: &Rc<Self>, accepted: Accepted, entry: Entry) {
+        let Accepted { transport, address } = accepted;
+        let peer = Peer::new(address, entry.scheme, &self.trusted_proxies);
+        if entry.proxy_protocol {
+            return self.take_from_proxy(transport, address, &peer);
+        }
+        let guest = self
+            .seat(address, &peer)
+            .and_then(|seat| Guest::enter(self, seat));
+        match guest {
+            Ok(guest) => drop(tokio::task::spawn_local(guest.stay(transport, peer))),
+            Err(unread) => self.turn_away(transport, unread, &peer),
+        }
+    }
+
+    /// Takes a connection that is to be announced by the proxy at its other end. Whoever may open a unix socket is one.
+    fn take_from_proxy(
+        self: &Rc<Self>,
+        transport: Transport,
+        address: Option<IpAddr>,
+        proxy: &Peer,
+    ) {
+        if address.is_some() && !proxy.is_trusted() {
+            self.handler.refuse(Unread::NoProxy, proxy);
+            return;
+        }
+        match Guest::enter(self, Seat::default()) {
+            Ok(guest) => {
+                // Until it is announced, it is the connection of one who may say nothing for others.
+                let nobody = Peer::new(address, proxy.scheme(), &[]);
+                tokio::task::spawn_local(guest.stay_once_announced(transport, nobody));
             }
-            Some(None) => Unread::TooMany,
-            None => Unread::TooManyOfOne,
-        };
-        let last_words = self.handler.refuse(unread, &peer);
+            Err(unread) => self.turn_away(transport, unread, proxy),
+        }
+    }
+
+    /// A place among the connections of an address. A proxy in front has those of many clients.
+    fn seat(&self, address: Option<IpAddr>, peer: &Peer) -> Result<Seat, Unread> {
+        let address = address.filter(|_| !peer.is_trusted());
+        let most = self.max_connections_per_address;
+        let seat = self.count.of_addresses.enter(address, most);
+        seat.ok_or(Unread::TooManyOfOne)
+    }
+
+    fn turn_away(&self, transport: Transport, unread: Unread, peer: &Peer) {
+        let last_words = self.handler.refuse(unread, peer);
         // Under TLS, words in the clear would be none, and a handshake is more than is left for one too many.
-        if scheme == Scheme::Http {
-            accepted.transport.dismiss(&last_words);
+        if peer.scheme() == Scheme::Http {
+            transport.dismiss(&last_words);
         }
     }
 }
@@ -260,15 +307,39 @@ impl<H: Handler> Listener<H> {
 struct Guest<H: Handler>(Rc<Listener<H>>, Seat);
 
 impl<H: Handler> Guest<H> {
-    fn enter(listener: &Rc<Listener<H>>, seat: Seat) -> Option<Self> {
+    fn enter(listener: &Rc<Listener<H>>, seat: Seat) -> Result<Self, Unread> {
         let before = listener.count.all.fetch_add(1, Ordering::Relaxed);
         if before >= listener.max_connections {
             listener.count.all.fetch_sub(1, Ordering::Relaxed);
-            return None;
+            return Err(Unread::TooMany);
         }
         listener.here.set(listener.here.get() + 1);
         listener.metrics.connection_opened();
-        Some(Self(Rc::clone(listener), seat))
+        Ok(Self(Rc::clone(listener), seat))
+    }
+
+    /// Stays as the client that the proxy announces; `nobody` is the proxy itself, where it announces none.
+    async fn stay_once_announced(mut self, mut transport: Transport, nobody: Peer) {
+        let listener = Rc::clone(&self.0);
+        let within = listener.limits.header_timeout;
+        let peer = match announcement::read(&mut transport, within).await {
+            Ok(None) => nobody,
+            Ok(Some(client)) => {
+                let peer = Peer::new(Some(client), nobody.scheme(), &listener.trusted_proxies);
+                match listener.seat(Some(client), &peer) {
+                    Ok(seat) => self.1 = seat,
+                    Err(unread) => return listener.turn_away(transport, unread, &peer),
+                }
+                peer
+            }
+            Err(Unannounced::Gone) => return,
+            Err(Unannounced::Refused(unread)) => {
+                // Whatever it speaks, it is not what is spoken here.
+                listener.handler.refuse(unread, &nobody);
+                return;
+            }
+        };
+        self.stay(transport, peer).await;
     }
 
     async fn stay(self, transport: Transport, peer: Peer) {

@@ -12,7 +12,7 @@ use listenfd::ListenFd;
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
 use super::transport::{Accepted, Transport};
-use crate::config::plan::{ListenPlan, ServerPlan};
+use crate::config::plan::{ListenPlace, ListenPlan, ServerPlan};
 use crate::domain::peer::Scheme;
 
 /// How many connections the kernel keeps until they are accepted.
@@ -50,8 +50,17 @@ pub enum BindError {
 pub struct Door {
     /// Where they come in.
     pub socket: Socket,
+    /// How they come.
+    pub entry: Entry,
+}
+
+/// How clients come in.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
     /// How they speak.
     pub scheme: Scheme,
+    /// Whether a proxy announces each of them.
+    pub proxy_protocol: bool,
 }
 
 /// Listens wherever `plan` says, and gives each worker its share. Where clients come to be served comes first.
@@ -65,23 +74,28 @@ pub fn bind(plan: &ServerPlan) -> Result<Vec<Vec<Door>>, BindError> {
         None => Scheme::Http,
     };
     let mut shares: Vec<Vec<Door>> = (0..plan.workers).map(|_| Vec::new()).collect();
-    for (places, scheme) in [(&plan.listen, served), (&plan.redirect, Scheme::Http)] {
-        for each_worker in bind_places(places, plan.workers)? {
+    let served = plan.listen.iter().map(|listen| (listen, served));
+    let sent_on = plan.redirect.iter().map(|listen| (listen, Scheme::Http));
+    for (
+        ListenPlan {
+            place,
+            proxy_protocol,
+        },
+        scheme,
+    ) in served.chain(sent_on)
+    {
+        let proxy_protocol = *proxy_protocol;
+        for each_worker in bind_place(place, plan.workers)? {
             for (share, socket) in shares.iter_mut().zip(each_worker) {
-                share.push(Door { socket, scheme });
+                let entry = Entry {
+                    scheme,
+                    proxy_protocol,
+                };
+                share.push(Door { socket, entry });
             }
         }
     }
     Ok(shares)
-}
-
-/// Listens on every place, with one socket for each worker.
-fn bind_places(places: &[ListenPlan], workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
-    let mut bound = Vec::new();
-    for place in places {
-        bound.extend(bind_place(place, workers)?);
-    }
-    Ok(bound)
 }
 
 impl fmt::Display for Socket {
@@ -177,21 +191,21 @@ pub(super) fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// The sockets of one place, in one list of `workers` for each that the place stands for.
-fn bind_place(place: &ListenPlan, workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
+fn bind_place(place: &ListenPlace, workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
     match place {
-        ListenPlan::Tcp(address) => {
+        ListenPlace::Tcp(address) => {
             let sockets = bind_tcp(*address, workers);
             Ok(vec![
                 sockets.map_err(|error| BindError::Tcp(*address, error))?,
             ])
         }
-        ListenPlan::Unix(path) => {
+        ListenPlace::Unix(path) => {
             let sockets = bind_unix(path).and_then(|socket| copies(&socket, workers));
             Ok(vec![
                 sockets.map_err(|error| BindError::Unix(path.clone(), error))?,
             ])
         }
-        ListenPlan::Systemd => {
+        ListenPlace::Systemd => {
             let sockets = passed().map_err(BindError::Systemd)?;
             let copied: io::Result<_> = sockets
                 .iter()
@@ -274,8 +288,8 @@ mod tests {
 
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
-        let places = [ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())];
-        let sockets = bind_places(&places, 3).unwrap().remove(0);
+        let place = ListenPlace::Tcp("127.0.0.1:0".parse().unwrap());
+        let sockets = bind_place(&place, 3).unwrap().remove(0);
         let addresses = sockets.iter().map(|socket| socket.address().unwrap());
         let addresses: Vec<_> = addresses.collect();
         assert_eq!(addresses.len(), 3);
@@ -287,10 +301,10 @@ mod tests {
 
     #[test]
     fn a_port_that_another_gateway_listens_on_is_refused() {
-        let places = [ListenPlan::Tcp("127.0.0.1:0".parse().unwrap())];
-        let sockets = bind_places(&places, 1).unwrap();
+        let place = ListenPlace::Tcp("127.0.0.1:0".parse().unwrap());
+        let sockets = bind_place(&place, 1).unwrap();
         let address = sockets[0][0].address().unwrap();
-        let error = bind_places(&[ListenPlan::Tcp(address)], 1).unwrap_err();
+        let error = bind_place(&ListenPlace::Tcp(address), 1).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on {address}"));
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(source, "Address already in use (os error 98)");

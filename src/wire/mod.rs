@@ -10,6 +10,7 @@ pub mod header_lines;
 pub mod inflow;
 pub mod members;
 pub mod original;
+pub mod proxy_protocol;
 pub mod refusal;
 pub mod request_id;
 pub mod rewrite;

@@ -43,6 +43,7 @@ mod open_data;
 mod phone;
 mod php;
 mod process;
+mod proxy_protocol;
 mod proxying;
 mod rates;
 mod recipes;

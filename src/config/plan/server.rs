@@ -56,9 +56,18 @@ pub struct TlsPlan {
     pub certificates: Arc<Certificates>,
 }
 
+/// A place to listen, and who comes there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenPlan {
+    /// The place.
+    pub place: ListenPlace,
+    /// Whether only proxies come there, that say in the PROXY protocol whose connection it is.
+    pub proxy_protocol: bool,
+}
+
 /// A place to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ListenPlan {
+pub enum ListenPlace {
     /// `"127.0.0.1:8080"`.
     Tcp(SocketAddr),
     /// `"unix:/run/wxgate/http.sock"`.

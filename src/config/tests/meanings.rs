@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::plan;
 use crate::config::plan::{
-    Action, Apps, Forward, Guard, IdentityPlan, ListenPlan, LogFormat, Plan, ServerAddress, Spot,
+    Action, Apps, Forward, Guard, IdentityPlan, ListenPlace, ListenPlan, LogFormat, Plan,
+    ServerAddress, Spot,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::host_pattern::HostPattern;
@@ -37,7 +38,11 @@ fn an_empty_config_has_every_default() {
     let plan = plan("");
     let server = plan.server;
     let address = "127.0.0.1:8080".parse().unwrap();
-    assert_eq!(server.listen, [ListenPlan::Tcp(address)]);
+    let listen = ListenPlan {
+        place: ListenPlace::Tcp(address),
+        proxy_protocol: false,
+    };
+    assert_eq!(server.listen, [listen]);
     assert_eq!(
         server.workers,
         std::thread::available_parallelism().unwrap().get()
@@ -75,12 +80,21 @@ fn an_empty_config_has_every_default() {
 
 #[test]
 fn all_places_to_listen_are_read() {
-    let plan = plan("server.listen = [\"[::1]:80\", \"unix:/run/w.sock\", \"systemd\"]");
+    let plan = plan(
+        "server.trusted_proxies = [\"10.0.0.1\"]\n\
+         server.listen = [\"[::1]:80\", { address = \"[::1]:81\", proxy_protocol = true }, \
+         \"unix:/run/w.sock\", { address = \"systemd\" }]",
+    );
     let expected = [
-        ListenPlan::Tcp("[::1]:80".parse().unwrap()),
-        ListenPlan::Unix(PathBuf::from("/run/w.sock")),
-        ListenPlan::Systemd,
+        (ListenPlace::Tcp("[::1]:80".parse().unwrap()), false),
+        (ListenPlace::Tcp("[::1]:81".parse().unwrap()), true),
+        (ListenPlace::Unix(PathBuf::from("/run/w.sock")), false),
+        (ListenPlace::Systemd, false),
     ];
+    let expected = expected.map(|(place, proxy_protocol)| ListenPlan {
+        place,
+        proxy_protocol,
+    });
     assert_eq!(plan.server.listen, expected);
 }
 

@@ -212,11 +212,13 @@ fn a_value_of_a_wrong_type_is_told_the_right_one() {
         ),
         (
             "server.listen = 1",
-            "1:17: `listen` must be a string or a list of strings, not a whole number",
+            "1:17: a place to listen must be a string, or { address = \"127.0.0.1:8080\", \
+             proxy_protocol = true }",
         ),
         (
             "server.listen = [1]",
-            "1:18: `listen` must be a list of strings, not a whole number",
+            "1:18: a place to listen must be a string, or { address = \"127.0.0.1:8080\", \
+             proxy_protocol = true }",
         ),
         (
             "server.listen = []",

@@ -53,6 +53,20 @@ fn a_server_section_that_makes_no_sense_says_why() {
             "1:19: `redirect` says that clients are to come under TLS; give `tls` as well",
         ),
         (
+            "server.listen = { address = \"127.0.0.1:80\", proxy_protocol = true }",
+            "1:29: `proxy_protocol` is believed of `trusted_proxies` alone, and there are none; \
+             name those that connect here",
+        ),
+        (
+            "server.listen = [{ proxy_protocol = true }]",
+            "1:18: `address` is missing in [server.listen]",
+        ),
+        (
+            "server.listen = { address = \"127.0.0.1:80\", proxy-protocol = true }",
+            "1:45: unknown key `proxy-protocol` in [server.listen]; did you mean `proxy_protocol`? \
+             There are `address` and `proxy_protocol`",
+        ),
+        (
             "server.header_timeout = \"5 s\"",
             "1:25: `5 s` is no duration; write a whole number with `ms`, \
             `s`, `m`, `h` or `d`, such as \"90s\"",
