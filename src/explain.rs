@@ -269,6 +269,7 @@ fn forwarded(
     let upstream = plan.upstreams.get(upstream);
     let path = changed.as_ref().unwrap_or(path);
     if let Some(scripts) = upstream.and_then(|upstream| upstream.fastcgi.as_ref()) {
+        scripts.scripts.check(path)?;
         line(&mut told, "script", &script_in_words(scripts, path));
     }
     let request = sealer.seal(Outbound {

@@ -53,6 +53,11 @@ pub enum ScriptError {
     Named(String),
 }
 
+/// A path with the name of the script in front, which it may not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the path has the name of the script in front, which is not among `scripts`")]
+pub struct HiddenScript;
+
 impl FrontScript {
     /// Reads a path below the root.
     ///
@@ -115,6 +120,21 @@ impl Scripts {
             let info = info.unwrap_or(path);
             Script { name, info }
         })
+    }
+
+    /// Holds that a client may ask for `path`: the script in front is no other way to where paths lead, unless it may be
+    /// named.
+    ///
+    /// # Errors
+    ///
+    /// Its name stands in the path, where frameworks look for it, and take for the path what comes behind.
+    pub fn check(&self, path: &RequestPath<'_>) -> Result<(), HiddenScript> {
+        let path = path.matched();
+        let is_there = memchr::memmem::find(path, self.front.0.as_bytes()).is_some();
+        if is_there && self.named(path).is_none() {
+            return Err(HiddenScript);
+        }
+        Ok(())
     }
 
     /// The script in the path, which ends with the first part that ends like one.
@@ -193,6 +213,29 @@ mod tests {
                 ("/uploads/a.jpg/x.php", "/index.php", "/uploads/a.jpg/x.php"),
             ],
         );
+    }
+
+    #[test]
+    fn the_script_in_front_is_no_other_way_to_where_paths_lead_unless_it_may_be_named() {
+        let is_taken = |named: &[&str], path: &str| {
+            let path = RequestPath::parse(path).unwrap();
+            scripts(named).check(&path).is_ok()
+        };
+        for path in [
+            "/index.php",
+            "/index.php/admin",
+            "/x/index.php/admin",
+            "/%69ndex%2Ephp/a",
+            "/index.phpx/admin",
+        ] {
+            assert!(!is_taken(&[], path), "{path}");
+            assert!(!is_taken(&["api.php", "docs/*.php"], path), "{path}");
+        }
+        assert!(is_taken(&["index.php"], "/index.php/admin"));
+        assert!(!is_taken(&["index.php"], "/x/index.php/admin"));
+        assert!(is_taken(&["docs/*.php"], "/docs/index.php"));
+        assert!(is_taken(&["api.php"], "/api.php/index.php"));
+        assert!(is_taken(&[], "/index") && is_taken(&[], "/xindex.php"));
     }
 
     #[test]

@@ -8,12 +8,11 @@ use super::Gateway;
 use super::admit::Admission;
 use super::outcome::AnswerBody;
 use super::visit::Visit;
-use crate::config::plan::{FastCgiPlan, RoutePlan};
+use crate::config::plan::RoutePlan;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::prefix::PrefixChange;
 use crate::upstream::{Changes, Outbound};
-use crate::wire::body::Inbound;
 use crate::wire::refusal::Refusal;
 
 /// What is asked for, under which rule, and by whom.
@@ -34,19 +33,25 @@ impl Gateway {
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
-        let Admission { session, mut body } = admission;
-        if let Some(scripts) = self.upstreams.scripts(upstream) {
-            body = Box::pin(self.measured(body, scripts)).await?;
+        let scripts = self.upstreams.scripts(upstream);
+        if scripts.is_some() && !admission.body.is_measured() {
+            let measuring = self.measure_and_forward(upstream, onward, head, admission, visit);
+            return Box::pin(measuring).await;
         }
         let sealed = {
             let Onward { route, path, peer } = onward;
+            let Admission { session, body } = admission;
             let changed = match &route.changes.prefix {
                 Some(change) => Some(self.lead_on(path, change)?),
                 None => None,
             };
+            let path = changed.as_deref().unwrap_or(path);
+            if let Some(scripts) = scripts {
+                scripts.scripts.check(path)?;
+            }
             self.sealer.seal(Outbound {
                 head,
-                path: changed.as_deref().unwrap_or(path),
+                path,
                 body,
                 peer,
                 request_id: &visit.request_id,
@@ -62,10 +67,24 @@ impl Gateway {
         Ok(answer?.map(AnswerBody::upstream))
     }
 
-    /// The body with a length, which scripts are told before it comes.
-    async fn measured(&self, body: Inbound, scripts: &FastCgiPlan) -> Result<Inbound, Refusal> {
+    /// The same for scripts, which are told the length of a body before it comes, where the client does not tell it.
+    async fn measure_and_forward(
+        &self,
+        upstream: usize,
+        onward: Onward<'_>,
+        head: Parts,
+        admission: Admission,
+        visit: &mut Visit,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let Admission { session, body } = admission;
+        let most = self
+            .upstreams
+            .scripts(upstream)
+            .map(|scripts| scripts.max_chunked_body);
         let within = self.shared.plan.server.idle_timeout;
-        body.measured(scripts.max_chunked_body, within).await
+        let body = body.measured(most.unwrap_or(0), within).await?;
+        let admission = Admission { session, body };
+        Box::pin(self.forward(upstream, onward, head, admission, visit)).await
     }
 
     /// The path with another beginning; in a box, since few have one.

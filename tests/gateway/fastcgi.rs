@@ -1,7 +1,7 @@
 //! A PHP application behind the gateway without a web server between: real php-fpm.
 
 mod answers;
-mod fpm;
+pub mod fpm;
 mod peer;
 mod scripts;
 

@@ -11,7 +11,7 @@ pub struct Fpm {
     process: Option<Process>,
     pub scratch: Scratch,
     listen: String,
-    server: String,
+    pub server: String,
 }
 
 /// Where the scripts of the tests lie.
@@ -20,18 +20,16 @@ pub const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/backends")
 impl Fpm {
     /// One at a unix socket.
     pub fn start() -> Self {
-        let scratch = Scratch::new();
-        let socket = scratch.path().join("fpm.sock").display().to_string();
-        let server = format!("fcgi+unix:{socket}");
-        Self::at(scratch, socket, server, "")
+        Self::with("")
     }
 
     /// The same with more directives for its pool.
     pub fn with(directives: &str) -> Self {
         let scratch = Scratch::new();
         let socket = scratch.path().join("fpm.sock").display().to_string();
+        let pool = pool(&socket, directives);
         let server = format!("fcgi+unix:{socket}");
-        Self::at(scratch, socket, server, directives)
+        Self::of(scratch, socket, server, &pool)
     }
 
     /// One at a free port.
@@ -39,17 +37,21 @@ impl Fpm {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
+        let pool = pool(&address, "");
         let server = format!("fcgi://{address}");
-        Self::at(Scratch::new(), address, server, "")
+        Self::of(Scratch::new(), address, server, &pool)
+    }
+
+    /// One with this pool, which listens at the socket `fpm.sock` in `scratch`.
+    pub fn of_pool(scratch: Scratch, pool: &str) -> Self {
+        let socket = scratch.path().join("fpm.sock").display().to_string();
+        let server = format!("fcgi+unix:{socket}");
+        Self::of(scratch, socket, server, pool)
     }
 
     #[track_caller]
-    fn at(scratch: Scratch, listen: String, server: String, directives: &str) -> Self {
-        let config = format!(
-            "[global]\nerror_log = /dev/stderr\ndaemonize = no\n[www]\nuser = root\ngroup = root\nlisten = {listen}\n\
-             pm = static\npm.max_children = 2\nphp_admin_flag[display_errors] = off\nphp_admin_flag[log_errors] = on\n\
-             php_admin_flag[enable_post_data_reading] = off\n{directives}\n"
-        );
+    fn of(scratch: Scratch, listen: String, server: String, pool: &str) -> Self {
+        let config = format!("[global]\nerror_log = /dev/stderr\ndaemonize = no\n{pool}\n");
         scratch.write("fpm.conf", &config);
         std::fs::create_dir(scratch.path().join("public")).unwrap();
         let mut fpm = Self {
@@ -112,6 +114,15 @@ impl Fpm {
         let keys = format!("script = \"{script}\"");
         World::of(&self.config(Path::new(SAMPLES), &keys))
     }
+}
+
+/// A pool of two workers, with more directives.
+fn pool(listen: &str, directives: &str) -> String {
+    format!(
+        "[www]\nuser = root\ngroup = root\nlisten = {listen}\npm = static\npm.max_children = 2\n\
+         php_admin_flag[display_errors] = off\nphp_admin_flag[log_errors] = on\n\
+         php_admin_flag[enable_post_data_reading] = off\n{directives}"
+    )
 }
 
 /// Debian names it by its version.
