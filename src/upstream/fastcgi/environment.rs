@@ -2,7 +2,9 @@
 //! Knows no records.
 
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, TRANSFER_ENCODING, UPGRADE,
+};
 
 use super::params::{self, Params};
 use super::records;
@@ -170,9 +172,15 @@ fn write_headers(head: &Head<'_>, params: &mut Params) {
     }
 }
 
-/// Whether a header is told as `HTTP_…`: those of the body have names of their own.
+/// Whether a header is told as `HTTP_…`: those of the body have names of their own, and those of the hop end here.
 fn is_variable(name: &str) -> bool {
-    let others = [CONTENT_TYPE, CONTENT_LENGTH, TRANSFER_ENCODING];
+    let others = [
+        CONTENT_TYPE,
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+        CONNECTION,
+        UPGRADE,
+    ];
     !others.iter().any(|other| is_named(name, other))
 }
 

@@ -68,7 +68,7 @@ fn name_and_port_are_those_that_the_client_asks_for() {
 #[test]
 fn headers_that_are_there_several_times_are_one_variable() {
     let head = "GET /a?b=c&d HTTP/1.1\r\ncookie: a\r\ncookie: b\r\naccept: x\r\naccept: y\r\nempty: \r\nproxy: p\r\n\
-                content-type: t\r\ncontent-length: 3\r\nx-colon: a: b\r\n\r\n";
+                content-type: t\r\ncontent-length: 3\r\nconnection: upgrade\r\nupgrade: x\r\nx-colon: a: b\r\n\r\n";
     let told = of(head, Scheme::Http);
     let values = [
         ("HTTP_COOKIE", "a; b"),
@@ -83,7 +83,12 @@ fn headers_that_are_there_several_times_are_one_variable() {
     for (name, value) in values {
         assert_eq!(told[name], value, "{name}");
     }
-    for absent in ["HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"] {
+    for absent in [
+        "HTTP_PROXY",
+        "HTTP_CONTENT_TYPE",
+        "HTTP_CONNECTION",
+        "HTTP_UPGRADE",
+    ] {
         assert_eq!(told.get(absent), None);
     }
 }
