@@ -254,7 +254,7 @@ fn answered(plan: &Plan, route: &Verdict, head: http::request::Parts) -> Result<
 fn forwarded(
     plan: &Plan,
     (route, upstream): (&RoutePlan, usize),
-    head: http::request::Parts,
+    mut head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
 ) -> Result<String, Refusal> {
@@ -273,7 +273,7 @@ fn forwarded(
         line(&mut told, "script", &script_in_words(scripts, path));
     }
     let request = sealer.seal(Outbound {
-        head,
+        head: &mut head,
         path,
         body: Inbound::Whole(Bytes::new()),
         peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),

@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use httparse::{Header, ParserConfig, Response, Status};
@@ -47,12 +47,12 @@ impl Reply {
                 Ok(None)
             };
         };
-        let head = buffer.split_to(end).freeze();
+        let head = buffer.get(..end).unwrap_or_default();
         let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
         let mut response = Response::new(&mut []);
         let parsed = ParserConfig::default().parse_response_with_uninit_headers(
             &mut response,
-            &head,
+            head,
             &mut headers,
         );
         match parsed.map_err(Broken::NotHttp)? {
@@ -67,7 +67,9 @@ impl Reply {
             is_http_1_1: response.version == Some(1),
             is_to_head,
         };
-        Self::of(status, response.headers, ends, hidden).map(Some)
+        let reply = Self::of(status, response.headers, ends, hidden)?;
+        buffer.advance(end);
+        Ok(Some(reply))
     }
 
     /// The answer of this status and these headers.

@@ -153,7 +153,7 @@ proptest! {
             .map(|name| format!("HTTP_{}", plain(name.as_str()))).collect();
         let scripts = scripts();
         let sealed = sealer.seal(Outbound {
-            head,
+            head: &mut head,
             path: &RequestPath::parse("/a").unwrap(),
             body: Inbound::Whole(Bytes::from_static(b"four")),
             peer: &Peer::new(Some([192, 0, 2, 1].into()), Scheme::Http, &[]),
