@@ -6,7 +6,7 @@ use super::login_apps;
 use super::on_login;
 use super::open_data;
 use super::phone;
-use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan};
+use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan, UpstreamPlan};
 use super::raw::{RawDeed, RawRule, Text, Texts};
 use super::source::Source;
 use super::verdict;
@@ -22,6 +22,8 @@ pub(super) struct Scope<'a> {
     pub(super) apps: &'a [AppPlan],
     /// The upstreams of the file.
     pub(super) upstream_names: &'a [String],
+    /// The same, each at the place of its name.
+    pub(super) upstreams: &'a [UpstreamPlan],
     /// The claims that have a header.
     pub(super) claims: &'a [String],
     /// Whether there is a proxy in front whose word counts.
@@ -156,10 +158,12 @@ fn forward(
     ];
     let guard = source.choose(raw.auth.clone(), "guard", &guards);
     let open_data = open_data::plan(&raw, guard, source);
-    let websocket = websocket::plan(&raw, rule, source);
+    let upstream = source.find(written, "upstream", scope.upstream_names);
+    let planned = upstream.and_then(|upstream| scope.upstreams.get(upstream));
+    let websocket = websocket::plan(&raw, rule, planned, source);
     let apps = apps(raw.app, scope, source);
     Some(Action::Forward(Forward {
-        upstream: source.find(written, "upstream", scope.upstream_names)?,
+        upstream: upstream?,
         guard: guard.unwrap_or(Guard::Required),
         apps,
         open_data,

@@ -14,6 +14,7 @@ mod certificates;
 mod changes;
 mod cors;
 mod dialect;
+mod fastcgi;
 mod headers;
 mod identity;
 mod limits;
@@ -29,6 +30,7 @@ mod refusals;
 mod routes;
 mod secret;
 mod server;
+mod servers;
 mod sessions;
 mod source;
 mod spelling;
@@ -88,6 +90,7 @@ pub fn read(name: &str, text: &str, surroundings: &Surroundings) -> Result<Plan,
 fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) -> Plan {
     let app_names = names(&raw.apps);
     let upstream_names = names(&raw.upstreams);
+    let upstreams = upstreams::plan(raw.upstreams, source, surroundings);
     let server = server::plan(raw.server, source, surroundings);
     let apps = apps::plan(raw.apps, source, surroundings);
     let written = raw.sessions.as_ref();
@@ -101,6 +104,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         app_names: &app_names,
         apps: &apps,
         upstream_names: &upstream_names,
+        upstreams: &upstreams,
         claims: &identity.claims,
         has_front: !server.trusted_proxies.is_empty(),
         managed: &managed,
@@ -117,7 +121,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
         apps,
         sessions,
         identity,
-        upstreams: upstreams::plan(raw.upstreams, source, surroundings),
+        upstreams,
         routes,
         route_table,
         refusals: refusals::plan(raw.refusals, source),

@@ -14,7 +14,7 @@ use crate::config::plan::RoutePlan;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::prefix::PrefixChange;
-use crate::upstream::{Changes, Outbound};
+use crate::upstream::{Changes, Outbound, Sealed};
 use crate::wire::refusal::Refusal;
 use crate::wire::websocket::Handshake;
 
@@ -50,37 +50,76 @@ impl Gateway {
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
-        let sealed = {
-            let Onward {
-                route,
-                path,
-                peer,
-                websocket,
-            } = onward;
-            let Admission { session, body } = admission;
-            let changed = match &route.changes.prefix {
-                Some(change) => Some(self.lead_on(path, change)?),
-                None => None,
-            };
-            self.sealer.seal(Outbound {
-                head,
-                path: changed.as_deref().unwrap_or(path),
-                body,
-                peer,
-                request_id: &visit.request_id,
-                identity: session.as_ref().map(|session| session.facts()),
-                event: None,
-                changes: Changes {
-                    websocket,
-                    ..Changes::of(self.upstreams.plan(upstream)).under(&route.changes)
-                },
-            })
-        };
+        let scripts = self.upstreams.scripts(upstream);
+        if scripts.is_some() && !admission.body.is_measured() {
+            let measuring = self.measure_and_forward(upstream, onward, head, admission, visit);
+            return Box::pin(measuring).await;
+        }
+        let sealed = self.seal(upstream, onward, head, admission, visit)?;
         visit.seat = self.shared.crowds.enter(upstream).await?;
         let since = Instant::now();
         let answer = self.upstreams.send(upstream, sealed).await;
         visit.upstream_took = Some(since.elapsed());
         Ok(answer?.map(AnswerBody::upstream))
+    }
+
+    /// Makes of what is asked what goes out.
+    fn seal(
+        &self,
+        upstream: usize,
+        onward: Onward<'_>,
+        head: &mut Parts,
+        admission: Admission,
+        visit: &Visit,
+    ) -> Result<Sealed, Refusal> {
+        let Onward {
+            route,
+            path,
+            peer,
+            websocket,
+        } = onward;
+        let Admission { session, body } = admission;
+        let changed = match &route.changes.prefix {
+            Some(change) => Some(self.lead_on(path, change)?),
+            None => None,
+        };
+        let path = changed.as_deref().unwrap_or(path);
+        if let Some(scripts) = self.upstreams.scripts(upstream) {
+            scripts.scripts.check(path)?;
+        }
+        Ok(self.sealer.seal(Outbound {
+            head,
+            path,
+            body,
+            peer,
+            request_id: &visit.request_id,
+            identity: session.as_ref().map(|session| session.facts()),
+            event: None,
+            changes: Changes {
+                websocket,
+                ..Changes::of(self.upstreams.plan(upstream)).under(&route.changes)
+            },
+        }))
+    }
+
+    /// Sends a request to scripts, which are told the length of a body before it comes, where the client does not tell it.
+    async fn measure_and_forward(
+        &self,
+        upstream: usize,
+        onward: Onward<'_>,
+        head: &mut Parts,
+        admission: Admission,
+        visit: &mut Visit,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let Admission { session, body } = admission;
+        let most = self
+            .upstreams
+            .scripts(upstream)
+            .map(|scripts| scripts.max_chunked_body);
+        let within = self.shared.plan.server.idle_timeout;
+        let body = body.measured(most.unwrap_or(0), within).await?;
+        let admission = Admission { session, body };
+        Box::pin(self.forward(upstream, onward, head, admission, visit)).await
     }
 
     /// The path with another beginning; in a box, since few have one.
