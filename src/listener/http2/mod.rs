@@ -2,7 +2,9 @@
 //! of what a request means.
 
 mod body;
+mod cursor;
 mod frames;
+mod heads;
 mod limits;
 mod pace;
 mod request;
@@ -23,10 +25,10 @@ use h2::server::Connection;
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::Handler;
 use super::place::{End, Place};
 use super::pulse::Cut;
 use super::wire::Wire;
+use super::{Handler, Unread};
 
 use frames::Outline;
 use pace::Pace;
@@ -107,7 +109,7 @@ pub(super) async fn talk<H: Handler>(wire: &Rc<RefCell<Wire>>, place: &Place<'_,
     };
     let connection = match greeted {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return failed(&error),
+        Ok(Err(error)) => return failed(&error, place),
         Err(_) => return End::Cut(Cut::Idle),
     };
     let now = Instant::now();
@@ -127,9 +129,29 @@ pub(super) async fn talk<H: Handler>(wire: &Rc<RefCell<Wire>>, place: &Place<'_,
 }
 
 /// Writes down why a connection failed below HTTP.
-fn failed(error: &h2::Error) -> End {
+fn failed<H: Handler>(error: &h2::Error, place: &Place<'_, H>) -> End {
     tracing::debug!(%error, "a connection of HTTP/2 failed");
-    if error.is_io() { End::Gone } else { End::Over }
+    if error.is_io() {
+        return End::Gone;
+    }
+    // What its client did is to be seen by whoever reads access lines.
+    if error.is_library() {
+        let is_flood = error.reason() == Some(Reason::ENHANCE_YOUR_CALM);
+        tell(
+            if is_flood {
+                Unread::Flood
+            } else {
+                Unread::BadFrames
+            },
+            place,
+        );
+    }
+    End::Over
+}
+
+/// Tells of something that never became a request, and whose client was told by the frames of HTTP/2.
+fn tell<H: Handler>(unread: Unread, place: &Place<'_, H>) {
+    let _ = place.handler.refuse(unread, place.peer);
 }
 
 impl<H: Handler> Conversation<'_, '_, H> {
@@ -142,12 +164,17 @@ impl<H: Handler> Conversation<'_, '_, H> {
                 match self.connection.poll_accept(cx) {
                     Poll::Ready(Some(Ok((request, respond)))) => {
                         self.pace.asked();
+                        let stream = respond.stream_id().into();
+                        self.outline.borrow_mut().heads().is_request(stream);
                         streams.push(stream::serve(request, respond, place));
                         continue;
                     }
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(failed(&error)),
+                    Poll::Ready(Some(Err(error))) => {
+                        self.tell_of_refused();
+                        return Poll::Ready(failed(&error, place));
+                    }
                     Poll::Ready(None) => return Poll::Ready(End::Over),
-                    Poll::Pending => {}
+                    Poll::Pending => self.tell_of_refused(),
                 }
                 let mut is_any_over = false;
                 while let Poll::Ready(Some(ended)) = streams.poll_next_unpin(cx) {
@@ -160,6 +187,15 @@ impl<H: Handler> Conversation<'_, '_, H> {
             }
         })
         .await
+    }
+
+    /// Tells of the heads that the library refused, once no request is left that came with them.
+    fn tell_of_refused(&self) {
+        loop {
+            let refused = self.outline.borrow_mut().heads().refused();
+            let Some(unread) = refused else { return };
+            tell(unread, self.place);
+        }
     }
 
     fn note(&mut self, ended: Ended) {
@@ -176,12 +212,21 @@ impl<H: Handler> Conversation<'_, '_, H> {
         self.pace.stands(open, unfinished, now);
         let is_too_much = self.outline.borrow().is_flood() || self.abandoned > MOST_ABANDONED;
         match self.pace.due(self.place.limits) {
-            _ if is_too_much => self.end(Ending::Hard, now),
-            Some((at, Cut::SlowHead)) if at <= now => self.end(Ending::Hard, now),
+            _ if is_too_much => self.break_off(Unread::Flood, now),
+            Some((at, Cut::SlowHead)) if at <= now => self.break_off(Unread::TooSlow, now),
             Some((at, _)) if at <= now => self.end(Ending::Soft, now),
             _ if self.place.stop.is_set() => self.end(Ending::Soft, now),
             _ => false,
         }
+    }
+
+    /// Ends the connection for what its client does.
+    fn break_off(&mut self, why: Unread, now: Instant) -> bool {
+        let is_told = self.end(Ending::Hard, now);
+        if is_told {
+            tell(why, self.place);
+        }
+        is_told
     }
 
     /// Tells the client that the connection ends, unless it was told that already.

@@ -20,7 +20,7 @@ use super::body::{Body, Respond};
 use super::request;
 use crate::listener::dates::Dates;
 use crate::listener::place::Place;
-use crate::listener::{Asked, Handler};
+use crate::listener::{Asked, Handler, Unread};
 use crate::wire::inflow::Inflow;
 use crate::wire::refusal::has_body;
 
@@ -43,6 +43,7 @@ pub(super) async fn serve<H: Handler>(
     let respond = Rc::new(RefCell::new(respond));
     if !request::translate(&mut head) {
         respond.borrow_mut().send_reset(Reason::PROTOCOL_ERROR);
+        super::tell(Unread::BadStream, place);
         return Ended::Answered;
     }
     let is_to_head = head.method == Method::HEAD;

@@ -19,7 +19,7 @@ pub(super) struct Tap {
 }
 
 impl Tap {
-    /// Notes in `outline` what is read of `wire`.
+    /// Notes in `outline` what is read of `wire` and written to it.
     pub(super) fn new(wire: &Rc<RefCell<Wire>>, outline: &Rc<RefCell<Outline>>) -> Self {
         Self {
             wire: Rc::clone(wire),
@@ -52,7 +52,7 @@ impl AsyncWrite for Tap {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.wire.borrow_mut().poll_write(&[IoSlice::new(buf)], cx)
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -60,7 +60,15 @@ impl AsyncWrite for Tap {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.wire.borrow_mut().poll_write(bufs, cx)
+        let written = ready!(self.wire.borrow_mut().poll_write(bufs, cx))?;
+        let mut outline = self.outline.borrow_mut();
+        let mut left = written;
+        for buf in bufs {
+            let sent = buf.get(..left).unwrap_or(buf);
+            outline.note_sent(sent);
+            left -= sent.len();
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,5 +1,7 @@
 //! What one connection cannot make the gateway do, however it tries.
 
+use serde_json::{Value, json};
+
 use super::{around, behind, world};
 use crate::harness::{Ask, Frame, Frames, Gate, Multiplexed, Verdict, World, fields_of, kind};
 
@@ -7,6 +9,7 @@ const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
+const FLOODED: &str = "the connection is flooded";
 const CALM: Verdict = Verdict::GoAway(ENHANCE_YOUR_CALM);
 const HEAD: [(&str, &str); 4] = [
     (":method", "GET"),
@@ -34,6 +37,9 @@ fn is_calmed(world: &World, frames: impl IntoIterator<Item = Frame>) {
     let mut line = Frames::to(world.address());
     line.send_bytes(&bytes(frames));
     assert_eq!(line.verdict(&[]), CALM);
+    world
+        .log
+        .line("the reason", |line| line["reason"] == FLOODED);
     let mut line = Multiplexed::to(world.address());
     assert_eq!(line.ask(&Ask::get("/wx/check")).status, 401);
 }
@@ -47,6 +53,14 @@ fn no_more_than_a_hundred_requests_are_answered_at_a_time() {
     world.backend.wait_seen(100);
     line.send(&Frame::get(201, &HEAD));
     assert_eq!(line.verdict(&[]), Verdict::Reset(201, REFUSED_STREAM));
+    let refused = "there are too many requests at a time on the connection";
+    let line = world
+        .log
+        .line("the refusal", |line| line["reason"] == refused);
+    assert_eq!(
+        (&line["status"], &line["refusal"]),
+        (&json!(503), &json!("overloaded"))
+    );
     gate.open();
     assert_eq!(world.backend.seen().len(), 100);
 }
@@ -65,6 +79,50 @@ fn a_head_over_its_limits_is_refused() {
     line.ask(&target).refused(414, "uri_too_long");
     assert_eq!(line.ask(&Ask::get("/open/")).status, 200);
     assert_eq!(world.backend.seen().len(), 1);
+    let too_large = |line: &Value| line["status"] == 431;
+    world.log.line("the refusal", too_large);
+    assert_eq!(
+        world
+            .log
+            .access_lines()
+            .into_iter()
+            .filter(too_large)
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn what_is_no_head_leaves_an_access_line_and_the_requests_beside_it_theirs() {
+    let world = world();
+    let mut line = Frames::to(world.address());
+    let bad = || Frame::get(3, &HEAD[..3].repeat(2));
+    line.send_bytes(&bytes([Frame::get(1, &HEAD), bad(), Frame::get(5, &HEAD)]));
+    let answered = [Verdict::Answered(1), Verdict::Answered(5)];
+    let met: Vec<_> = (0..3).map(|_| line.verdict(&answered)).collect();
+    let reset = |verdict: &&Verdict| matches!(verdict, Verdict::Reset(3, _));
+    assert_eq!(met.iter().filter(reset).count(), 1, "{met:?}");
+    let refused = world.log.line("the refusal", |line| {
+        line["reason"] == "the head is none of HTTP/2"
+    });
+    assert_eq!(
+        (&refused["status"], &refused["refusal"]),
+        (&json!(400), &json!("bad_request"))
+    );
+    world
+        .log
+        .line("the last request", |line| line["status"] == 200);
+    let statuses: Vec<_> = world
+        .log
+        .access_lines()
+        .iter()
+        .map(|line| line["status"].clone())
+        .collect();
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 400).count(),
+        1,
+        "{statuses:?}"
+    );
 }
 
 #[test]
@@ -101,7 +159,7 @@ fn a_client_that_abandons_what_reached_the_backend_is_calmed() {
         line.send(&cancel(stream));
     }
     assert_eq!(line.verdict(&[]), CALM);
-    let abandoned = |line: &serde_json::Value| line["status"] == 499;
+    let abandoned = |line: &Value| line["status"] == 499 || line["reason"] == FLOODED;
     let lines = world.log.access_lines();
     assert!(lines.iter().all(abandoned), "{lines:?}");
     gate.open();

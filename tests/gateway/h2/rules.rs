@@ -339,5 +339,9 @@ fn a_connection_that_breaks_the_rules_leaves_a_line_for_whoever_looks_for_it() {
         .log
         .line("the failure", |line| line["message"] == said);
     assert_eq!(line["level"], "DEBUG");
-    assert!(world.log.access_lines().is_empty());
+    let line = world
+        .log
+        .line("the access line", |line| line["status"] == 400);
+    assert_eq!(line["reason"], "the connection breaks the rules of HTTP/2");
+    assert_eq!(world.log.access_lines().len(), 1);
 }

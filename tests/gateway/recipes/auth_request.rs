@@ -27,9 +27,10 @@ fn nginx() -> Fronted {
             let own = format!("http {{\naccess_log off;\n{}", paths.concat());
             here.replace("http {", &own)
         },
-        |file, scratch| {
+        |place| {
             let mut nginx = Command::new("nginx");
-            nginx.arg("-p").arg(scratch.path()).arg("-c").arg(file);
+            nginx.arg("-p").arg(place.directory);
+            nginx.arg("-c").arg(&place.config);
             nginx.args(["-e", "stderr", "-g"]);
             nginx.arg("daemon off; pid nginx.pid; error_log stderr notice;");
             nginx.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");

@@ -1,7 +1,20 @@
-//! `ext-authz`: what Envoy asks, as its documentation has it, written by hand: there is no Envoy here.
+//! `ext-authz`: a real Envoy that asks wxgate, with the config that is shipped; and what Envoy asks, written by hand.
+
+use std::process::Command;
 
 use super::Phone;
+use super::fronts::{self, FRONTS, Fronted};
 use crate::harness::{APPID, Ask};
+
+#[test]
+fn envoy_tells_the_backend_who_asks_and_passes_on_no_other_spelling() {
+    fronts::tells_the_backend_who_asks_or_refuses(&real_envoy());
+}
+
+#[test]
+fn envoy_lets_nobody_pass_without_a_session() {
+    fronts::lets_nobody_else_pass(&real_envoy());
+}
 
 /// What Envoy asks with the config that is shipped: method, host and the path behind its prefix, and the headers that the
 /// config names.
@@ -50,4 +63,25 @@ fn what_envoy_is_to_refuse_has_no_status_that_lets_it_pass() {
         let answer = phone.world.ask(&envoy("GET", path).skey(&skey));
         answer.refused(400, "bad_request");
     }
+}
+
+#[track_caller]
+fn real_envoy() -> Fronted {
+    Fronted::start(
+        "ext-authz",
+        "ext-authz.envoy.yaml",
+        |config, address| {
+            let here = format!("address: {}, port_value: {} ", address.ip(), address.port());
+            let moved = config.replace("address: 0.0.0.0, port_value: 80 ", &here);
+            assert_ne!(moved, config);
+            moved
+        },
+        |place| {
+            let mut envoy = Command::new(format!("{FRONTS}/envoy/_bin/envoy"));
+            envoy.args(["--concurrency", "1", "--disable-hot-restart", "-c"]);
+            envoy.arg(&place.config);
+            envoy
+        },
+        |line| line.contains("starting main dispatch loop"),
+    )
 }

@@ -1,10 +1,8 @@
-//! `forward-auth`: a real Caddy that asks wxgate, with the config that is shipped; and what Traefik would ask.
+//! `forward-auth`: a real Caddy that asks wxgate, and a real Traefik, with the configs that are shipped.
 
 use std::process::Command;
 
-use super::Phone;
-use super::fronts::{self, Fronted};
-use crate::harness::Ask;
+use super::fronts::{self, FRONTS, Fronted};
 
 #[test]
 fn caddy_tells_the_backend_who_asks_whatever_the_client_pretends() {
@@ -17,30 +15,13 @@ fn caddy_lets_nobody_pass_without_a_session() {
 }
 
 #[test]
-fn what_traefik_asks_is_answered() {
-    let phone = Phone::with("forward-auth");
-    let skey = phone.world.skey_of("alice");
-    let ask = Ask::get("/_wxgate/auth")
-        .without("Host")
-        .header("Host", "127.0.0.1:8080")
-        .header("User-Agent", "Go-http-client/1.1")
-        .skey(&skey)
-        .header("X-Forwarded-For", "192.0.2.7")
-        .header("X-Forwarded-Host", "api.example.com")
-        .header("X-Forwarded-Method", "DELETE")
-        .header("X-Forwarded-Port", "443")
-        .header("X-Forwarded-Proto", "https")
-        .header("X-Forwarded-Server", "traefik")
-        .header("X-Forwarded-Uri", "/orders/1?a=b")
-        .header("X-Real-Ip", "192.0.2.7")
-        .header("Accept-Encoding", "gzip");
-    let answer = phone.world.ask(&ask);
-    assert_eq!((answer.status, answer.text().as_str()), (204, ""));
-    assert_eq!(answer.values("x-openid"), [phone.world.openid_of("alice")]);
-    assert_eq!(answer.values("x-user-id"), [""]);
-    // It passes on what it does not know, and refuses for wxgate.
-    let refused = phone.world.ask(&ask.header("X_OpenId", "boss"));
-    refused.refused(400, "bad_request");
+fn traefik_tells_the_backend_who_asks_and_passes_on_no_other_spelling() {
+    fronts::tells_the_backend_who_asks_or_refuses(&traefik());
+}
+
+#[test]
+fn traefik_lets_nobody_pass_without_a_session() {
+    fronts::lets_nobody_else_pass(&traefik());
 }
 
 #[track_caller]
@@ -56,15 +37,39 @@ fn caddy() -> Fronted {
             assert_ne!(here, config);
             format!("{{\n\tadmin off\n\tauto_https off\n}}\n{here}")
         },
-        |file, scratch| {
+        |place| {
             let mut caddy = Command::new("caddy");
             caddy.args(["run", "--adapter", "caddyfile", "--config"]);
-            caddy.arg(file);
+            caddy.arg(&place.config);
             for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
-                caddy.env(name, scratch.path());
+                caddy.env(name, place.directory);
             }
             caddy
         },
         |line| line.contains("serving initial configuration"),
+    )
+}
+
+#[track_caller]
+fn traefik() -> Fronted {
+    Fronted::start(
+        "forward-auth",
+        "forward-auth.traefik.yaml",
+        |config, _| config,
+        |place| {
+            // It says on stdout what others say on stderr.
+            let mut traefik = Command::new("sh");
+            traefik.args(["-c", "exec \"$0\" \"$@\" >&2"]);
+            traefik.arg(format!("{FRONTS}/bin/traefik"));
+            traefik.arg(format!("--entryPoints.web.address={}", place.address));
+            traefik.arg(format!(
+                "--providers.file.filename={}",
+                place.config.display()
+            ));
+            traefik.args(["--log.level=DEBUG", "--global.checkNewVersion=false"]);
+            traefik.arg("--global.sendAnonymousUsage=false");
+            traefik
+        },
+        |line| line.contains("Starting TCP Server"),
     )
 }

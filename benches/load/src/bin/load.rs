@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::Parser;
-use wxgate_load::load::{self, Pace, Plan, Requests, Target};
+use clap::{Parser, ValueEnum};
+use wxgate_load::load::{self, Offer, Pace, Plan, Protocol, Requests, Target};
 
 /// A load generator for one thread: keep-alive connections, closed loop, or open loop with --rate.
 #[derive(Debug, Parser)]
@@ -55,6 +55,12 @@ struct Arguments {
     /// Use TLS, and trust the certificate in this file
     #[arg(long)]
     tls: Option<PathBuf>,
+    /// Speak HTTP/2, with so many requests at a time on each connection, which asks for the same again and again
+    #[arg(long, value_name = "STREAMS", requires = "tls", conflicts_with_all = ["body_bytes", "forms", "hold"])]
+    http2: Option<usize>,
+    /// On what connections requests go
+    #[arg(long, value_enum, default_value = "kept")]
+    on: On,
     /// Ask once on each connection, then print `open` and hold them until stdin ends
     #[arg(long)]
     hold: bool,
@@ -63,11 +69,23 @@ struct Arguments {
     ask_again: bool,
 }
 
+/// On what connections requests go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum On {
+    /// Those that were opened at the start
+    Kept,
+    /// Each on one of its own, that is closed after the answer
+    Anew,
+    /// Each on one of its own, that resumes the TLS session of one before
+    Resumed,
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let plan = plan(&arguments)?;
     let requests = requests(&arguments)?;
     if arguments.hold {
+        ensure!(!plan.anew, "--hold is for connections that are kept");
         return Ok(load::hold(&plan, requests, arguments.ask_again, || {
             say("open")?;
             io::stdin().read_to_end(&mut Vec::new()).map(drop)
@@ -85,9 +103,24 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
         }
         None => Pace::Closed,
     };
+    ensure!(
+        arguments.http2.is_none() || arguments.on == On::Kept,
+        "--http2 is for connections that are kept"
+    );
+    let offer = Offer {
+        is_http2: arguments.http2.is_some(),
+        resumes: arguments.on == On::Resumed,
+    };
+    let trust = |file: &Path| load::trust(file, offer);
+    let protocol = match arguments.http2 {
+        Some(streams) => Protocol::Http2 { streams },
+        None => Protocol::Http1,
+    };
     Ok(Plan {
         target: arguments.target,
-        tls: arguments.tls.as_deref().map(load::trust).transpose()?,
+        tls: arguments.tls.as_deref().map(trust).transpose()?,
+        protocol,
+        anew: arguments.on != On::Kept,
         connections: arguments.connections,
         pace,
         warm_up: Duration::try_from_secs_f64(arguments.warm_up)?,

@@ -1,35 +1,22 @@
 //! Logins against the simulator, as a process; benches/logins.sh builds what it needs. Prints tables, and writes JSON.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::ensure;
 use clap::Parser;
-use wxgate_load::logins::{self, Choice};
-use wxgate_load::stage::{self, Cores, Output, Place};
+use wxgate_load::logins::{self, Choice, Results};
+use wxgate_load::stage::{Cores, Options, Place, Rounds};
 
 /// Measures how many users log in a second, with gateway, simulator and generator on two cores, and what the gateway
-/// holds while WeChat hangs.
+/// holds while WeChat hangs. A round is a window of logins, and the seconds are those of the hang.
 #[derive(Debug, Parser)]
 #[command(name = "benches/logins.sh")]
 struct Arguments {
-    /// How many windows logins are counted in
-    #[arg(long)]
-    windows: Option<u64>,
-    /// One short window, and a short hang, for a first impression
-    #[arg(long)]
-    quick: bool,
     /// Only what happens when WeChat hangs
-    #[arg(long, conflicts_with = "windows")]
+    #[arg(long)]
     hang: bool,
     #[command(flatten)]
-    output: Output,
-    /// The cores of all that takes part, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "0,1")]
-    cores: Vec<usize>,
-    /// The wxgate to measure
-    #[arg(long, default_value = "target/release/wxgate")]
-    wxgate: PathBuf,
+    options: Options,
     /// The simulator as a process
     #[arg(long, default_value = "target/release/examples/simulator")]
     simulator: PathBuf,
@@ -37,33 +24,41 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let is_whole = !arguments.hang && !arguments.quick;
-    let directory = arguments.output.directory(is_whole)?;
+    let options = &arguments.options;
+    let chart = |_: &Results| None;
+    if options.redraw("logins", chart)? {
+        return Ok(());
+    }
     let choice = choice(&arguments)?;
-    let cores = Cores {
-        proxy: arguments.cores.clone(),
-        ends: arguments.cores.clone(),
-    };
-    let place = Place::open(cores, arguments.wxgate.clone())?;
-    let results = logins::run(&place, &choice)?;
-    writeln!(io::stdout(), "{results}")?;
-    let json = serde_json::to_string_pretty(&results)? + "\n";
-    let files = [("logins.json", json), ("logins.md", results.to_string())];
-    stage::write(directory, &files)
+    let measure = |place: &Place| logins::run(place, &choice);
+    options.run("logins", Cores::together(), !arguments.hang, measure, chart)
 }
 
 fn choice(arguments: &Arguments) -> anyhow::Result<Choice> {
-    let (windows, codes, hang_seconds) = if arguments.quick {
-        (1, 5_000, 6)
-    } else {
-        (5, 20_000, 15)
+    let usual = Rounds {
+        count: 5,
+        warm_up: 0.0,
+        window: 15.0,
     };
-    let windows = arguments.windows.unwrap_or(windows);
-    ensure!(windows > 0, "nothing would be measured");
+    let quick = Rounds {
+        count: 1,
+        window: 6.0,
+        ..usual
+    };
+    let codes = if arguments.options.is_quick() {
+        5_000
+    } else {
+        20_000
+    };
+    let rounds = arguments.options.rounds(usual, quick)?;
     Ok(Choice {
-        windows: if arguments.hang { 0 } else { windows },
+        windows: if arguments.hang {
+            0
+        } else {
+            u64::try_from(rounds.count)?
+        },
         codes,
-        hang_seconds,
+        hang_seconds: Duration::try_from_secs_f64(rounds.window)?.as_secs().max(1),
         simulator: arguments.simulator.clone(),
     })
 }

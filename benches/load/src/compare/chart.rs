@@ -41,7 +41,7 @@ impl Results {
             26.0,
             "start",
             "bold",
-            "CPU time of a request, nginx without auth = 1",
+            "CPU time of a request or a handshake, nginx without auth = 1",
         );
         let scale = scale(y);
         format!(

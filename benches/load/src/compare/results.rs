@@ -53,17 +53,6 @@ pub(super) struct Compared {
     pub(super) is_valid: bool,
 }
 
-impl Results {
-    /// Results that were written as JSON.
-    ///
-    /// # Errors
-    ///
-    /// It is none, or has figures of measurements that all said nothing.
-    pub fn read(json: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(json)
-    }
-}
-
 impl Compared {
     pub(super) fn new(before: Measurement, own: Measurement, after: Measurement) -> Self {
         Self {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::case::{Case, Mode};
 use super::results::{Compared, IdleRow, Results, Row};
 use crate::stage::{
-    Activity, Machine, Measurement, Place, Running, Setup, Spans, Spread, Subject, measure,
+    Activity, Machine, Measurement, Place, Rounds, Running, Setup, Spread, Subject, measure,
     memory_of_connections,
 };
 
@@ -20,12 +20,8 @@ pub struct Choice {
     pub cases: Vec<Case>,
     /// Which subjects beside the reference.
     pub subjects: Vec<Subject>,
-    /// How many times.
-    pub rounds: usize,
-    /// How long before a window opens, in seconds.
-    pub warm_up: f64,
-    /// How long it is open, in seconds.
-    pub window: f64,
+    /// How many times, and for how long.
+    pub rounds: Rounds,
 }
 
 /// Compares, and says on stderr how far it is.
@@ -39,8 +35,8 @@ pub fn run(place: &Place, choice: &Choice) -> anyhow::Result<Results> {
         .copied();
     let mut results = Results {
         machine: Machine::this(subjects),
-        rounds: choice.rounds,
-        window_seconds: choice.window,
+        rounds: choice.rounds.count,
+        window_seconds: choice.rounds.window,
         rows: Vec::new(),
         idle: Vec::new(),
     };
@@ -68,15 +64,11 @@ fn compare(place: &Place, choice: &Choice, case: Case) -> anyhow::Result<Vec<Row
     let mut rows = Vec::new();
     for mode in Mode::ALL {
         let measure = |running: &Running| {
-            let spans = Spans {
-                warm_up: choice.warm_up,
-                window: choice.window,
-            };
-            let found = measure(place, running, case.asking(mode), spans)?;
+            let found = measure(place, running, case.asking(mode), choice.rounds.spans())?;
             say(case, mode, running.subject, found)?;
             Ok(found)
         };
-        let found = rounds(choice.rounds, &reference, &subjects, measure)?;
+        let found = rounds(choice.rounds.count, &reference, &subjects, measure)?;
         let names = std::iter::once(&reference).chain(&subjects);
         let found = names.zip(&found);
         rows.extend(found.map(|(running, all)| Row::new(case, mode, running.subject, all)));
@@ -114,7 +106,7 @@ fn compare_idle(place: &Place, choice: &Choice) -> anyhow::Result<Vec<IdleRow>> 
     let row = |&subject: &Subject| {
         let setup = Setup::of(subject);
         let measure = || memory_of_connections(place, &setup, IDLE_CONNECTIONS, Activity::Waiting);
-        let bytes = (0..choice.rounds).map(|_| measure());
+        let bytes = (0..choice.rounds.count).map(|_| measure());
         let bytes = bytes.collect::<anyhow::Result<Vec<_>>>()?;
         let bytes = Spread::of(bytes.into_iter());
         writeln!(

@@ -26,7 +26,8 @@ impl Display for Results {
                 )?;
                 writeln!(
                     f,
-                    "| | ratio | µs a request | a second | p50 µs | p99 µs | proxy | ends |"
+                    "| | ratio | µs a {} | a second | p50 µs | p99 µs | proxy | ends |",
+                    row.case.unit()
                 )?;
                 writeln!(f, "|---|---|---|---|---|---|---|---|")?;
             }

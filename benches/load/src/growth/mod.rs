@@ -13,6 +13,7 @@ mod run;
 mod sessions;
 mod sizes;
 mod table;
+mod turns;
 
 pub use self::kind::Kind;
 pub use self::results::Results;

@@ -47,17 +47,6 @@ pub(super) struct Found {
     pub(super) is_valid: bool,
 }
 
-impl Results {
-    /// Results that were written as JSON.
-    ///
-    /// # Errors
-    ///
-    /// It is none.
-    pub fn read(json: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(json)
-    }
-}
-
 /// Arranges what was found in curves, each in the order in which it first came.
 pub(super) fn curves(found: &[Found]) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();

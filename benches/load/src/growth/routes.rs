@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::kind::{Line, Panel};
 use super::results::Found;
 use super::run::Choice;
-use crate::stage::{Asking, Counter, Place, Setup, Subject, WXGATE, measure as measure_once};
+use crate::stage::{Asking, Counter, Place, Setup, Subject, WXGATE, Way, measure as measure_once};
 
 const COUNTS: [u64; 4] = [1, 10, 100, 1000];
 const CONNECTIONS: u32 = 64;
@@ -29,10 +29,11 @@ pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Foun
         body_bytes: 0,
         connections: CONNECTIONS,
         rate: Some(RATE),
+        way: Way::Kept,
     };
-    for _ in 0..choice.rounds {
+    for _ in 0..choice.rounds.count {
         for (&size, running) in COUNTS.iter().zip(&running) {
-            let once = measure_once(place, running, asking, choice.spans())?;
+            let once = measure_once(place, running, asking, choice.rounds.spans())?;
             let point = Found {
                 panel: Panel::RoutesCpu,
                 line: Line::Wxgate,
@@ -54,7 +55,7 @@ fn count(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Found>> {
             ..setup(size)
         })?;
         let mut counter = Counter::begin(place, &running)?;
-        for _ in 0..choice.rounds {
+        for _ in 0..choice.rounds.count {
             let point = Found {
                 panel: Panel::RoutesInstructions,
                 line: Line::Wxgate,

@@ -6,19 +6,15 @@ use std::path::PathBuf;
 use super::kind::Kind;
 use super::results::{Found, Results, curves};
 use super::{connections, routes, sessions, sizes};
-use crate::stage::{Machine, Place, Spans, Subject};
+use crate::stage::{Machine, Place, Rounds, Subject};
 
 /// What is to be measured.
 #[derive(Debug, Clone)]
 pub struct Choice {
     /// What grows.
     pub kinds: Vec<Kind>,
-    /// How many times each figure is measured.
-    pub rounds: usize,
-    /// How long before a window opens, in seconds.
-    pub warm_up: f64,
-    /// How long it is open, in seconds.
-    pub window: f64,
+    /// How many times, and for how long.
+    pub rounds: Rounds,
     /// Over how many requests instructions are counted.
     pub counted: u32,
     /// The most sessions for which a whole request is counted, since all of them log in before.
@@ -45,19 +41,10 @@ pub fn run(place: &Place, choice: &Choice) -> anyhow::Result<Results> {
     }
     Ok(Results {
         machine,
-        rounds: choice.rounds,
-        window_seconds: choice.window,
+        rounds: choice.rounds.count,
+        window_seconds: choice.rounds.window,
         curves: curves(&found),
     })
-}
-
-impl Choice {
-    pub(super) fn spans(&self) -> Spans {
-        Spans {
-            warm_up: self.warm_up,
-            window: self.window,
-        }
-    }
 }
 
 impl Found {

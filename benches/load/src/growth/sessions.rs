@@ -24,7 +24,7 @@ struct Said {
 
 pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Found>> {
     let mut found = Vec::new();
-    for _ in 0..choice.rounds {
+    for _ in 0..choice.rounds.count {
         for size in COUNTS {
             let Said {
                 bytes,
@@ -69,7 +69,7 @@ fn whole_requests(place: &Place, choice: &Choice, sessions: u64) -> anyhow::Resu
         ..Setup::of(Subject::Wxgate)
     })?;
     let mut counter = Counter::begin(place, &running)?;
-    let counts = (0..choice.rounds).map(|_| {
+    let counts = (0..choice.rounds.count).map(|_| {
         let figure = counter.count(choice.counted)?;
         Ok(one(Panel::SessionsInstructions, Line::Wxgate, sessions, figure).said()?)
     });

@@ -3,38 +3,26 @@
 use super::kind::{Line, Panel};
 use super::results::Found;
 use super::run::Choice;
-use crate::stage::{Asking, Measurement, Place, Setup, Subject, measure as measure_once};
+use super::turns;
+use crate::stage::{Asking, Measurement, Place, Way, measure as measure_once};
 
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;
 const SIZES: [u32; 6] = [0, KIB, 10 * KIB, 100 * KIB, MIB, 10 * MIB];
 const CONNECTIONS: u32 = 16;
-const SUBJECTS: [(Subject, Line); 2] = [
-    (Subject::Wxgate, Line::Wxgate),
-    (Subject::Nginx, Line::Nginx),
-];
 
 pub(super) fn measure(place: &Place, choice: &Choice) -> anyhow::Result<Vec<Found>> {
-    let running = SUBJECTS.map(|(subject, line)| Ok((place.start(&Setup::of(subject))?, line)));
-    let running = running.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    let mut found = Vec::new();
-    for _ in 0..choice.rounds {
-        for size in SIZES {
-            for (running, line) in &running {
-                let asking = Asking {
-                    path: &format!("/bytes/{size}"),
-                    body_bytes: 0,
-                    connections: CONNECTIONS,
-                    rate: None,
-                };
-                let once = measure_once(place, running, asking, choice.spans())?;
-                for point in figures(size, *line, once) {
-                    found.push(point.said()?);
-                }
-            }
-        }
-    }
-    Ok(found)
+    turns::of_running(place, choice, &SIZES, |running, line, size| {
+        let asking = Asking {
+            path: &format!("/bytes/{size}"),
+            body_bytes: 0,
+            connections: CONNECTIONS,
+            rate: None,
+            way: Way::Kept,
+        };
+        let once = measure_once(place, running, asking, choice.rounds.spans())?;
+        Ok(figures(size, line, once).collect())
+    })
 }
 
 /// The figure of a request, and that of a MiB if there is anything of one.

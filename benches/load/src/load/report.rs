@@ -6,6 +6,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::tls::Terms;
+
 /// What latencies are told apart: a microsecond to a minute.
 const LEAST_NANOS: u64 = 1_000;
 const MOST_NANOS: u64 = 60_000_000_000;
@@ -21,6 +23,8 @@ pub struct Report {
     pub errors: u64,
     /// Connections that were opened in place of one that the other side had closed after an answer.
     pub reopened: u64,
+    /// Answers by what their connection agreed on under TLS.
+    pub terms: BTreeMap<String, u64>,
     /// The bytes of all answers' bodies.
     pub body_bytes: u64,
     /// How long the window was, in seconds.
@@ -57,6 +61,7 @@ pub struct Latency {
 #[derive(Debug)]
 pub(super) struct Counts {
     report: Report,
+    terms: Vec<(Terms, u64)>,
     nanos: Histogram<u64>,
 }
 
@@ -67,6 +72,7 @@ impl Counts {
         let nanos = nanos.unwrap_or_else(|_| unreachable!());
         Self {
             report: Report::default(),
+            terms: Vec::new(),
             nanos,
         }
     }
@@ -77,6 +83,14 @@ impl Counts {
         *self.report.statuses.entry(status).or_default() += 1;
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.saturating_record(nanos);
+    }
+
+    /// Counts what the connection of an answer agreed on.
+    pub(super) fn agreed(&mut self, terms: Terms) {
+        match self.terms.iter_mut().find(|(known, _)| *known == terms) {
+            Some((_, count)) => *count += 1,
+            None => self.terms.push((terms, 1)),
+        }
     }
 
     pub(super) fn error(&mut self) {
@@ -109,6 +123,10 @@ impl Counts {
             p999: at(0.999),
             max: micros(self.nanos.max()),
         };
+        let terms = self.terms.iter();
+        self.report.terms = terms
+            .map(|(terms, count)| (terms.to_string(), *count))
+            .collect();
         self.report.seconds = window.as_secs_f64();
         self.report.cpu_ns = cpu_ns;
         self.report

@@ -1,6 +1,14 @@
 //! The bytes of the requests, made before the first is sent: one head for each session and target, one body for all; or
 //! each request whole, to be sent once.
 
+use std::io;
+
+use http::{Request, Uri};
+use httparse::EMPTY_HEADER;
+
+/// No head here has more headers.
+const MOST_HEADERS: usize = 16;
+
 /// What is asked, in turn.
 #[derive(Debug)]
 pub struct Requests {
@@ -112,5 +120,49 @@ impl Requests {
             head.get(written..).unwrap_or_default(),
             self.body.get(of_body..).unwrap_or_default(),
         ]
+    }
+
+    /// A request without a body, as HTTP/2 says it.
+    ///
+    /// # Errors
+    ///
+    /// The session is no value of a header, or the target no path.
+    pub(super) fn http2(&self, number: usize) -> io::Result<Request<()>> {
+        let [head, _] = self.parts(number, 0);
+        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+        let mut read = httparse::Request::new(&mut headers);
+        read.parse(head).map_err(io::Error::other)?;
+        let is_host = |header: &&mut httparse::Header<'_>| header.name == "Host";
+        let (hosts, others): (Vec<_>, Vec<_>) = read.headers.iter_mut().partition(is_host);
+        let uri = Uri::builder()
+            .scheme("https")
+            .authority(hosts.first().map(|host| host.value).unwrap_or_default())
+            .path_and_query(read.path.unwrap_or_default());
+        let uri = uri.build().map_err(io::Error::other)?;
+        let mut request = Request::builder().uri(uri);
+        for header in others {
+            request = request.header(header.name, header.value);
+        }
+        let method = read.method.unwrap_or_default();
+        request.method(method).body(()).map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http2_says_the_same_with_its_own_words() {
+        let tokens = ["a", "b"].map(str::to_owned);
+        let requests = Requests::new(&[Target::path("/x?y=z")], 0, "X-Skey: {}", &tokens);
+        let request = requests.http2(1).unwrap();
+        assert_eq!(request.uri(), "https://shop.example.com/x?y=z");
+        let headers: Vec<_> = request.headers().iter().collect();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value:?}"));
+        let meant = ["user-agent: \"load\"", "accept: \"*/*\"", "x-skey: \"b\""];
+        assert_eq!(headers.collect::<Vec<_>>(), meant);
     }
 }

@@ -2,13 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
-
 use super::connection::{Answer, Connection};
+use super::plan::{Pace, Plan};
 use super::report::{Counts, Report};
 use super::requests::Requests;
 use super::stream::Stream;
@@ -21,34 +18,6 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(20);
 const AT_A_TIME: usize = 32;
 /// After so many errors a run is worth nothing and ends.
 const MOST_ERRORS: u64 = 10_000;
-
-/// What a run does.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Where the proxy listens.
-    pub target: SocketAddr,
-    /// With what TLS, if any.
-    pub tls: Option<Arc<ClientConfig>>,
-    /// How many connections there are.
-    pub connections: usize,
-    /// When requests go out.
-    pub pace: Pace,
-    /// How long it goes before the window opens.
-    pub warm_up: Duration,
-    /// How long the window is open.
-    pub window: Duration,
-    /// After so many answers in the window it closes early.
-    pub most: u64,
-}
-
-/// When requests go out.
-#[derive(Debug, Clone, Copy)]
-pub enum Pace {
-    /// Each connection asks again as soon as it is answered.
-    Closed,
-    /// One request each time this has passed, whatever the answers do.
-    Open(Duration),
-}
 
 /// Runs `plan`; `opened` is called when the window opens.
 ///
@@ -88,24 +57,25 @@ pub fn hold(
     };
     let mut run = Run::new(&none_at_first, requests)?;
     for key in 0..plan.connections {
-        run.slots.push(Slot {
-            connection: run.open(key)?,
-            asked: Instant::now(),
-        });
-        run.ask(key, Instant::now());
+        let place = run.add(key)?;
+        run.ask(place, Instant::now())?;
         run.wait_for_all_but(0)?;
     }
     if ask_again {
         for _ in 0..plan.connections {
-            if let Some(key) = run.idle.pop_front() {
-                run.ask(key, Instant::now());
+            if let Some(place) = run.idle.pop_front() {
+                run.ask(place, Instant::now())?;
             }
             run.wait_for_all_but(AT_A_TIME)?;
         }
         run.wait_for_all_but(0)?;
     }
-    for slot in &mut run.slots {
-        slot.connection.rest();
+    for connection in run
+        .slots
+        .iter_mut()
+        .filter_map(|slot| slot.connection.as_mut())
+    {
+        connection.rest();
     }
     if run.counts.failed() > 0 {
         return Err(io::Error::other("a request failed"));
@@ -119,20 +89,30 @@ struct Run<'p> {
     requests: Requests,
     poller: Poller,
     ready: Vec<Ready>,
+    answers: Vec<Answer>,
     slots: Vec<Slot>,
-    /// The connections without a request, the one that was free longest first.
-    idle: VecDeque<usize>,
-    /// The instants of requests that wait for a connection.
+    /// Where no request is under way, the place that was free longest first.
+    idle: VecDeque<Place>,
+    /// The instants of requests that wait for a place.
     due: VecDeque<Instant>,
     /// The next instant of an open loop.
     next: Instant,
     counts: Counts,
 }
 
+/// Room for one request at a time.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Of the connection.
+    key: usize,
+    stream: usize,
+}
+
 struct Slot {
-    connection: Connection,
-    /// The intended instant of its request.
-    asked: Instant,
+    /// None before the first request of one that is opened anew for each.
+    connection: Option<Connection>,
+    /// The intended instants of its requests, by their streams.
+    asked: Vec<Instant>,
 }
 
 impl<'p> Run<'p> {
@@ -142,25 +122,46 @@ impl<'p> Run<'p> {
             requests,
             poller: Poller::new()?,
             ready: Vec::new(),
+            answers: Vec::new(),
             slots: Vec::new(),
-            idle: (0..plan.connections).collect(),
+            idle: VecDeque::new(),
             due: VecDeque::new(),
             next: Instant::now(),
             counts: Counts::new(),
         };
         for key in 0..plan.connections {
-            let connection = run.open(key)?;
-            run.slots.push(Slot {
-                connection,
-                asked: run.next,
-            });
+            run.add(key)?;
         }
+        let keys = || 0..plan.connections;
+        let places =
+            (0..plan.streams()).flat_map(|stream| keys().map(move |key| Place { key, stream }));
+        run.idle = places.collect();
+        if plan.anew {
+            // All at once at first, so that each finds a ticket from then on: a resumed handshake may bring no more than
+            // it took.
+            run.due.extend(run.idle.iter().map(|_| run.next));
+        }
+        run.next = Instant::now();
         Ok(run)
+    }
+
+    /// Adds the next slot; its first place.
+    fn add(&mut self, key: usize) -> io::Result<Place> {
+        let connection = if self.plan.anew {
+            None
+        } else {
+            Some(self.open(key)?)
+        };
+        self.slots.push(Slot {
+            connection,
+            asked: vec![self.next; self.plan.streams()],
+        });
+        Ok(Place { key, stream: 0 })
     }
 
     fn open(&self, key: usize) -> io::Result<Connection> {
         let stream = Stream::open(self.plan.target, self.plan.tls.as_ref(), &self.poller, key)?;
-        Ok(Connection::new(stream))
+        Connection::open(stream, self.plan.protocol)
     }
 
     fn go_on_until(&mut self, end: Instant, most: u64) -> io::Result<()> {
@@ -173,56 +174,75 @@ impl<'p> Run<'p> {
                 return Err(io::Error::other("there are too many errors"));
             }
             let sleep = match self.plan.pace {
-                Pace::Closed => self.ask_all(now),
-                Pace::Open(every) => self.ask_due(now, every),
+                Pace::Closed => self.ask_all(now)?,
+                Pace::Open(every) => self.ask_due(now, every)?,
             };
             self.work(Some(sleep.min(end - now)))?;
         }
     }
 
-    /// Has every idle connection ask; says how long there is nothing else to do.
-    fn ask_all(&mut self, now: Instant) -> Duration {
-        while let Some(key) = self.idle.pop_front() {
-            if !self.ask(key, now) {
+    /// Has every idle place ask; says how long there is nothing else to do.
+    fn ask_all(&mut self, now: Instant) -> io::Result<Duration> {
+        while let Some(place) = self.idle.pop_front() {
+            if !self.ask(place, now)? {
                 break;
             }
         }
-        LONGEST_SLEEP
+        Ok(LONGEST_SLEEP)
     }
 
-    /// Has idle connections ask what is due; says how long there is nothing else to do.
-    fn ask_due(&mut self, now: Instant, every: Duration) -> Duration {
+    /// Has idle places ask what is due; says how long there is nothing else to do.
+    fn ask_due(&mut self, now: Instant, every: Duration) -> io::Result<Duration> {
         while self.next <= now {
             self.due.push_back(self.next);
             self.next += every;
         }
-        while !self.idle.is_empty()
+        while !self.due.is_empty()
+            && let Some(place) = self.idle.pop_front()
             && let Some(due) = self.due.pop_front()
         {
-            let key = self.idle.pop_front();
-            if !key.is_some_and(|key| self.ask(key, due)) {
+            if !self.ask(place, due)? {
                 break;
             }
         }
-        self.next
+        Ok(self
+            .next
             .saturating_duration_since(Instant::now())
-            .min(LONGEST_SLEEP)
+            .min(LONGEST_SLEEP))
     }
 
-    /// Has a connection ask; false if there is nothing left to ask for.
-    fn ask(&mut self, key: usize, due: Instant) -> bool {
-        let Some(slot) = self.slots.get_mut(key) else {
-            return true;
-        };
+    /// Has a place ask; false if there is nothing left to ask for.
+    fn ask(&mut self, place: Place, due: Instant) -> io::Result<bool> {
         let Some(number) = self.requests.take() else {
-            self.idle.push_front(key);
-            return false;
+            self.idle.push_front(place);
+            return Ok(false);
         };
-        slot.asked = due;
-        if slot.connection.ask(number, &self.requests).is_err() {
-            self.fail(key);
+        let opened = match self.slots.get(place.key) {
+            Some(Slot {
+                connection: None, ..
+            }) => Some(self.open(place.key)?),
+            _ => None,
+        };
+        let Some(slot) = self.slots.get_mut(place.key) else {
+            return Ok(true);
+        };
+        if opened.is_some() {
+            slot.connection = opened;
         }
-        true
+        if let Some(asked) = slot.asked.get_mut(place.stream) {
+            *asked = due;
+        }
+        let Some(connection) = &mut slot.connection else {
+            return Ok(true);
+        };
+        let asked = connection.ask(place.stream, number, &self.requests);
+        if asked.is_err() {
+            let mut lost = connection.under_way();
+            lost.retain(|stream| *stream != place.stream);
+            lost.push(place.stream);
+            self.lose(place.key, &lost);
+        }
+        Ok(true)
     }
 
     /// Works until no more than so many requests are under way, or one has failed.
@@ -245,29 +265,61 @@ impl<'p> Run<'p> {
     }
 
     fn advance(&mut self, Ready { key, is_closing }: Ready) -> io::Result<()> {
-        let Some(slot) = self.slots.get_mut(key) else {
+        let Some(Slot {
+            connection: Some(connection),
+            ..
+        }) = self.slots.get_mut(key)
+        else {
             return Ok(());
         };
-        match slot.connection.work(is_closing, &self.requests) {
-            Ok(None) => {}
-            Ok(Some(answer)) => self.answered(key, answer)?,
-            // Between two requests the other side may close as it likes.
-            Err(_) if slot.connection.is_idle() => self.reopen(key)?,
-            Err(_) => self.fail(key),
+        let mut answers = std::mem::take(&mut self.answers);
+        let worked = connection.work(is_closing, &self.requests, &mut answers);
+        for answer in answers.drain(..) {
+            self.answered(key, answer)?;
+        }
+        self.answers = answers;
+        if worked.is_err() {
+            self.broken(key)?;
         }
         Ok(())
     }
 
     fn answered(&mut self, key: usize, answer: Answer) -> io::Result<()> {
-        let Some(slot) = self.slots.get(key) else {
+        let Some(slot) = self.slots.get_mut(key) else {
             return Ok(());
         };
-        self.counts
-            .answer(answer.status, answer.body_bytes, slot.asked.elapsed());
-        if answer.closes {
+        let asked = slot.asked.get(answer.stream);
+        let took = asked.map(Instant::elapsed).unwrap_or_default();
+        self.counts.answer(answer.status, answer.body_bytes, took);
+        if let Some(terms) = slot.connection.as_ref().and_then(Connection::terms) {
+            self.counts.agreed(terms);
+        }
+        if self.plan.anew {
+            if let Some(connection) = slot.connection.take() {
+                connection.close();
+            }
+        } else if answer.closes {
             self.reopen(key)?;
         }
-        self.idle.push_back(key);
+        self.idle.push_back(Place {
+            key,
+            stream: answer.stream,
+        });
+        Ok(())
+    }
+
+    /// Opens a connection in place of one that has ended, and counts its requests as lost.
+    fn broken(&mut self, key: usize) -> io::Result<()> {
+        let connection = self
+            .slots
+            .get(key)
+            .and_then(|slot| slot.connection.as_ref());
+        let under_way = connection.map(Connection::under_way).unwrap_or_default();
+        // Between two requests the other side may close as it likes.
+        if under_way.is_empty() && !self.plan.anew {
+            return self.reopen(key);
+        }
+        self.lose(key, &under_way);
         Ok(())
     }
 
@@ -275,17 +327,25 @@ impl<'p> Run<'p> {
         self.counts.reopened();
         let connection = self.open(key)?;
         if let Some(slot) = self.slots.get_mut(key) {
-            slot.connection = connection;
+            slot.connection = Some(connection);
         }
         Ok(())
     }
 
-    /// Counts a request as lost; where no new connection can be had, its slot stays out of use.
-    fn fail(&mut self, key: usize) {
-        self.counts.error();
-        if let (Ok(connection), Some(slot)) = (self.open(key), self.slots.get_mut(key)) {
+    /// Counts the requests of these streams as lost; where no new connection can be had, their places stay out of use.
+    fn lose(&mut self, key: usize, streams: &[usize]) {
+        for _ in streams {
+            self.counts.error();
+        }
+        let opened = if self.plan.anew {
+            Ok(None)
+        } else {
+            self.open(key).map(Some)
+        };
+        if let (Ok(connection), Some(slot)) = (opened, self.slots.get_mut(key)) {
             slot.connection = connection;
-            self.idle.push_back(key);
+            let places = streams.iter().map(|&stream| Place { key, stream });
+            self.idle.extend(places);
         }
     }
 }

@@ -2,33 +2,21 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::tls::{SERVER_NAME, Terms};
 use crate::poller::Poller;
 
-/// The name that certificates of a measurement have.
-pub const SERVER_NAME: &str = "localhost";
-
-/// TLS for clients that trust the one certificate in `file`.
-///
-/// # Errors
-///
-/// There is none.
-pub fn trust(file: &Path) -> io::Result<Arc<ClientConfig>> {
-    let mut roots = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_file(file).map_err(io::Error::other)?;
-    roots.add(certificate).map_err(io::Error::other)?;
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
+/// A handshake that must be done before anything else takes no longer than this.
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A non-blocking stream.
 pub(super) struct Stream {
@@ -54,6 +42,33 @@ impl Stream {
         };
         let tls = tls.map(open).transpose()?.map(Box::new);
         Ok(Self { socket, tls })
+    }
+
+    /// Ends the handshake, and waits for it.
+    pub(super) fn shake_hands(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else {
+            return Ok(());
+        };
+        self.socket.set_nonblocking(false)?;
+        self.socket.set_read_timeout(Some(LONGEST_HANDSHAKE))?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.socket)?;
+        }
+        self.socket.set_nonblocking(true)
+    }
+
+    /// What it agreed on, if there is TLS and its handshake is done.
+    pub(super) fn terms(&self) -> Option<Terms> {
+        Terms::of(self.tls.as_ref()?)
+    }
+
+    /// Says that nothing more comes, as far as that can be said now.
+    pub(super) fn close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            // Whoever does not hear it sees the socket close.
+            let _ = send(tls, &mut self.socket);
+        }
     }
 
     /// Writes some of `parts`; `WouldBlock` where the socket takes nothing.
@@ -119,4 +134,41 @@ fn send(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<()> {
         tls.write_tls(socket)?;
     }
     Ok(())
+}
+
+/// What h2 reads and writes by. Nobody is woken: the loop that polls h2 hears of the socket by itself.
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready(self.read(buffer.initialize_unfilled())).map_ok(|count| buffer.advance(count))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready(self.write([bytes, &[]]))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready(self.flush())
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.close();
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn ready<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
 }

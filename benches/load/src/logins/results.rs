@@ -1,11 +1,11 @@
 //! What a run found, as it is written to the JSON. Knows nothing of how it was found.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::stage::{Machine, Spread};
 
 /// Everything that a run found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Results {
     /// On what machine.
     pub(super) machine: Machine,
@@ -16,7 +16,7 @@ pub struct Results {
 }
 
 /// Logins while WeChat answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Speed {
     pub(super) windows: u64,
     pub(super) logins_in_window: u64,
@@ -37,7 +37,7 @@ pub(super) struct Speed {
 }
 
 /// Logins while WeChat hangs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Hang {
     pub(super) seconds: u64,
     pub(super) asked_rate: u64,
@@ -53,7 +53,7 @@ pub(super) struct Hang {
 }
 
 /// The gateway's resident memory, in KiB.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Memory {
     pub(super) before: u64,
     /// Just at the end of the logins.

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use crate::load::{SERVER_NAME, trust};
+use crate::load::{Offer, SERVER_NAME, trust};
 
 /// How many log in at a time.
 const AT_A_TIME: usize = 8;
@@ -71,7 +71,7 @@ fn connect(port: u16, certificate: Option<&Path>) -> anyhow::Result<Box<dyn Stre
     let Some(certificate) = certificate else {
         return Ok(Box::new(socket));
     };
-    let config = trust(certificate)?;
+    let config = trust(certificate, Offer::default())?;
     let name = ServerName::try_from(SERVER_NAME)?;
     let tls = ClientConnection::new(Arc::clone(&config), name)?;
     Ok(Box::new(StreamOwned::new(tls, socket)))

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::place::{Place, Running};
 use super::process::{Process, line};
-use crate::load::Report;
+use crate::load::{Offer, Report};
 use crate::usage;
 
 /// Where the ends of a measurement use more of their core than this, they are what is measured.
@@ -26,6 +26,20 @@ pub(crate) struct Asking<'a> {
     pub(crate) connections: u32,
     /// Requests a second; none for as many as are answered.
     pub(crate) rate: Option<u32>,
+    pub(crate) way: Way,
+}
+
+/// On what connections requests go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// On those that were opened before.
+    Kept,
+    /// On those that were opened before, over HTTP/2, and so many at a time on each.
+    Http2(u32),
+    /// Each on one of its own.
+    Anew,
+    /// Each on one of its own, that resumes the TLS session of one before.
+    Resumed,
 }
 
 /// How long a measurement takes, in seconds.
@@ -84,6 +98,9 @@ pub(crate) fn measure(
     drop(generator);
     let report = report.with_context(|| format!("{}: {asking:?}", running.subject.title()))?;
     let report: Report = serde_json::from_str(&report)?;
+    if running.is_tls {
+        check_terms(&report, asking.way).with_context(|| running.subject.title())?;
+    }
     Ok(found(&report, &before, &after, asking.rate))
 }
 
@@ -93,14 +110,38 @@ fn generator(place: &Place, running: &Running, asking: Asking<'_>, spans: Spans)
         command.arg(name).arg(value);
     };
     option("--path", asking.path.to_owned());
-    option("--body-bytes", asking.body_bytes.to_string());
+    if asking.body_bytes > 0 {
+        option("--body-bytes", asking.body_bytes.to_string());
+    }
     option("--connections", asking.connections.to_string());
     option("--warm-up", spans.warm_up.to_string());
     option("--seconds", spans.window.to_string());
     if let Some(rate) = asking.rate {
         option("--rate", rate.to_string());
     }
+    match asking.way {
+        Way::Kept => &mut command,
+        Way::Http2(streams) => command.arg("--http2").arg(streams.to_string()),
+        Way::Anew => command.args(["--on", "anew"]),
+        Way::Resumed => command.args(["--on", "resumed"]),
+    };
     command
+}
+
+/// Holds a subject to what was offered: figures under another cipher, or of another handshake, say nothing beside
+/// those of the reference.
+fn check_terms(report: &Report, way: Way) -> anyhow::Result<()> {
+    let offer = Offer {
+        is_http2: matches!(way, Way::Http2(_)),
+        resumes: way == Way::Resumed,
+    };
+    let taken = offer.taken().to_string();
+    ensure!(
+        report.terms.keys().eq([&taken]),
+        "it should agree on `{taken}`, not on {:?}",
+        report.terms
+    );
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no figure here is above 2^53")]
@@ -119,5 +160,35 @@ fn found(report: &Report, before: &Moment, after: &Moment, asked_rate: Option<u3
         proxy_share: proxy / wall,
         ends_share,
         is_valid: kept && report.answers > 0 && report.failed() == 0 && ends_share <= MOST_OF_ENDS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_agrees_on_something_else_is_not_measured() {
+        let report = |terms: &[&str]| Report {
+            terms: terms.iter().map(|&terms| (terms.to_owned(), 1)).collect(),
+            ..Report::default()
+        };
+        let full = "TLS13_AES_128_GCM_SHA256, X25519, full handshake, http/1.1";
+        let resumed = "TLS13_AES_128_GCM_SHA256, X25519, resumed handshake, http/1.1";
+        let check = |terms: &[&str], way| check_terms(&report(terms), way);
+        assert!(check(&[full], Way::Kept).is_ok());
+        assert!(check(&[resumed], Way::Resumed).is_ok());
+        for (terms, way) in [
+            (&[full, resumed][..], Way::Resumed),
+            (&[full], Way::Http2(4)),
+            (&[resumed], Way::Anew),
+            (&[], Way::Kept),
+        ] {
+            let error = check(terms, way).unwrap_err().to_string();
+            assert!(
+                error.starts_with("it should agree on `TLS13_AES_128"),
+                "{error}"
+            );
+        }
     }
 }

@@ -6,6 +6,7 @@ mod hold;
 mod log_in;
 mod machine;
 mod measure;
+mod options;
 mod output;
 mod place;
 mod process;
@@ -13,14 +14,14 @@ mod setup;
 mod spread;
 mod subject;
 
-pub use self::output::{Output, write};
+pub use self::options::{Options, Rounds};
 pub use self::place::{Cores, Place};
 pub use self::subject::Subject;
 
 pub(crate) use self::count::Counter;
 pub(crate) use self::hold::{Activity, memory_of_connections};
 pub(crate) use self::machine::Machine;
-pub(crate) use self::measure::{Asking, Measurement, Spans, measure};
+pub(crate) use self::measure::{Asking, Measurement, Spans, Way, measure};
 pub(crate) use self::place::Running;
 pub(crate) use self::process::{Process, Said, line};
 pub(crate) use self::setup::Setup;

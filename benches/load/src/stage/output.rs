@@ -1,6 +1,5 @@
 //! Where results go: the docs only get those of a whole run, and only when told.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
@@ -9,9 +8,9 @@ use clap::Args;
 /// Where the docs show results.
 const DOCS: &str = "docs/performance";
 
-/// The options of every measurement.
+/// Where results go.
 #[derive(Debug, Clone, Args)]
-pub struct Output {
+pub(super) struct Output {
     /// The directory for the results
     #[arg(long, default_value = "target/benches/results")]
     out: PathBuf,
@@ -26,7 +25,7 @@ impl Output {
     /// # Errors
     ///
     /// The docs would get less than `is_whole` says there is.
-    pub fn directory(&self, is_whole: bool) -> anyhow::Result<&Path> {
+    pub(super) fn directory(&self, is_whole: bool) -> anyhow::Result<&Path> {
         ensure!(
             is_whole || !self.publish,
             "the docs only get a whole run, with everything there is to measure"
@@ -37,19 +36,6 @@ impl Output {
             &self.out
         })
     }
-}
-
-/// Writes `files`, each a name and a text, to `directory`.
-///
-/// # Errors
-///
-/// They cannot be written.
-pub fn write(directory: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
-    fs::create_dir_all(directory)?;
-    for (name, text) in files {
-        fs::write(directory.join(name), text)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

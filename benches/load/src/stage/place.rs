@@ -30,6 +30,26 @@ pub struct Cores {
     pub ends: Vec<usize>,
 }
 
+impl Cores {
+    /// One for each.
+    #[must_use]
+    pub fn apart() -> Self {
+        Self {
+            proxy: vec![0],
+            ends: vec![1],
+        }
+    }
+
+    /// The same two for all.
+    #[must_use]
+    pub fn together() -> Self {
+        Self {
+            proxy: vec![0, 1],
+            ends: vec![0, 1],
+        }
+    }
+}
+
 /// What all measurements share.
 #[derive(Debug)]
 pub struct Place {
@@ -58,7 +78,7 @@ pub(crate) struct Running {
     pub(crate) process: Process,
     pub(crate) work: PathBuf,
     port: u16,
-    is_tls: bool,
+    pub(crate) is_tls: bool,
     has_targets: bool,
 }
 

@@ -120,7 +120,7 @@ impl Subject {
             let text = NGINX
                 .replace("{{modules}}", modules)
                 .replace("{{http}}", http);
-            let ssl = if names.is_tls { " ssl" } else { "" };
+            let ssl = if names.is_tls { " ssl http2" } else { "" };
             text.replace("{{location}}", location)
                 .replace("{{ssl}}", ssl)
         };

@@ -1,0 +1,89 @@
+//! Which heads never became requests: what the library answers by itself shows only in the frames that it sends.
+
+use std::collections::VecDeque;
+
+use h2::Reason;
+
+use super::cursor::Cursor;
+use super::frames::{HEADERS, RST_STREAM};
+use crate::listener::Unread;
+
+/// How many heads may be undecided: more than there may be requests at a time. Of older ones nothing is told.
+const MOST: usize = 256;
+
+/// The heads of a connection of which nobody knows yet whether they are requests.
+#[derive(Debug)]
+pub(super) struct Heads {
+    sent: Cursor,
+    /// The streams whose heads came, the oldest first.
+    undecided: VecDeque<u32>,
+    /// The last stream that was begun.
+    last: u32,
+    /// The streams that were answered before they were asked for, with the reason.
+    refused: Vec<(u32, Unread)>,
+}
+
+impl Heads {
+    pub(super) fn new() -> Self {
+        Self {
+            sent: Cursor::new(0),
+            undecided: VecDeque::new(),
+            last: 0,
+            refused: Vec::new(),
+        }
+    }
+
+    /// Takes note of a head, or a part of one. What follows a body is none: its stream was begun before.
+    pub(super) fn came(&mut self, stream: u32) {
+        if stream > self.last {
+            self.last = stream;
+            self.undecided.push_back(stream);
+        }
+        if self.undecided.len() > MOST {
+            self.undecided.pop_front();
+        }
+    }
+
+    /// Takes note of a head that is a request.
+    pub(super) fn is_request(&mut self, stream: u32) {
+        self.undecided.retain(|undecided| *undecided != stream);
+        // Its body may have been refused before it was asked for.
+        self.refused.retain(|(refused, _)| *refused != stream);
+    }
+
+    /// Takes note of bytes that went out.
+    pub(super) fn note_sent(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let Some(header) = self.sent.next(&mut bytes) else {
+                continue;
+            };
+            match header.kind {
+                HEADERS => self.refuse(header.stream, Unread::HeadersTooLarge),
+                // The library writes so short a frame in one piece, or else which of these it is is not told.
+                RST_STREAM
+                    if bytes.starts_with(&u32::from(Reason::REFUSED_STREAM).to_be_bytes()) =>
+                {
+                    self.refuse(header.stream, Unread::TooManyAtOnce);
+                }
+                RST_STREAM => self.refuse(header.stream, Unread::BadStream),
+                _ => {}
+            }
+        }
+    }
+
+    /// Why heads never became requests, each told once. Nobody is to be asked any more for what came so far.
+    pub(super) fn refused(&mut self) -> Option<Unread> {
+        self.refused.pop().map(|(_, reason)| reason)
+    }
+
+    fn refuse(&mut self, stream: u32, reason: Unread) {
+        let place = self
+            .undecided
+            .iter()
+            .position(|undecided| *undecided == stream);
+        if let Some(place) = place {
+            self.undecided.remove(place);
+            self.refused.push((stream, reason));
+        }
+    }
+}
