@@ -48,7 +48,7 @@ fn taken(bytes: &[u8], step: usize) -> Option<Bytes> {
 /// Splits lines and nothing more.
 fn agrees(head: &[u8], request: &Request) {
     let text = head.strip_suffix(b"\r\n\r\n").expect("a head ends so");
-    assert!(!text.iter().any(|byte| *byte == 0), "a NUL");
+    assert!(!text.contains(&0), "a NUL");
     let lines: Vec<_> = split_lines(text);
     assert!(
         lines

@@ -21,7 +21,7 @@ pub(super) fn holds(input: &[u8]) {
     assert_eq!(decoded(matched), matched);
     // Nothing in it ends a line, a string or a request line.
     assert!(path.sent().bytes().all(|byte| byte.is_ascii_graphic()));
-    assert!(!matched.iter().any(|byte| byte.is_ascii_control()));
+    assert!(!matched.iter().any(u8::is_ascii_control));
     // Whoever resolves dots, drops parameters or joins slashes, ends where the gateway is.
     assert_eq!(resolved(matched), without_parameters(matched));
     for count in 0..=matched.len() {
@@ -70,8 +70,10 @@ fn without_parameters(path: &[u8]) -> Vec<u8> {
         })
         .collect();
     let joined = names.join(&b'/');
-    match path.ends_with(b"/") {
-        false if joined.ends_with(b"/") && joined.len() > 1 => joined[..joined.len() - 1].to_vec(),
-        _ => joined,
+    let is_open = joined.ends_with(b"/") && joined.len() > 1;
+    if is_open && !path.ends_with(b"/") {
+        joined[..joined.len() - 1].to_vec()
+    } else {
+        joined
     }
 }
