@@ -4,6 +4,7 @@
 mod limits;
 mod log;
 mod route;
+mod scripts;
 
 use toml::de::DeValue;
 
@@ -13,6 +14,7 @@ use super::table::Table;
 pub(super) use limits::RawLimits;
 pub(super) use log::RawLog;
 pub(super) use route::{RawChanges, RawCors, RawDeed, RawHeaders, RawOnLogin, RawRoute, RawRule};
+pub(super) use scripts::RawScripts;
 
 /// A text and its place.
 pub(super) type Text = At<String>;
@@ -278,6 +280,7 @@ pub(super) struct RawUpstream {
     pub(super) timeout: Option<Text>,
     pub(super) max_requests: Option<At<u64>>,
     pub(super) queue: Option<At<u64>>,
+    pub(super) scripts: RawScripts,
 }
 
 impl RawUpstream {
@@ -295,6 +298,7 @@ impl RawUpstream {
             timeout: upstream.duration("timeout"),
             max_requests: upstream.number("max_requests", 1),
             queue: upstream.number("queue", 0),
+            scripts: RawScripts::fields(upstream),
         }
     }
 }

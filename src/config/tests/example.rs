@@ -58,6 +58,13 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
     let no_tls = format!(
         "{backend}:7: no server of this upstream speaks TLS; write \"https://…\", or remove `tls`"
     );
+    // And they speak HTTP.
+    let no_scripts = |key: &str| {
+        let (line, column) = (line_of(&format!("{key} =")), key.len() + 4);
+        format!(
+            "{line}:{column}: `{key}` is for servers that speak FastCGI; write \"fcgi://…\", or remove it"
+        )
+    };
     assert_eq!(
         problems(&text),
         [
@@ -67,6 +74,11 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
             named("unionid"),
             named("appid"),
             no_tls,
+            no_scripts("root"),
+            no_scripts("script"),
+            no_scripts("scripts"),
+            no_scripts("keep_alive"),
+            no_scripts("max_chunked_body"),
             choice,
             prefix,
         ]
@@ -98,6 +110,10 @@ fn what_the_example_comments_out_is_the_default() {
             "max_connections_per_address",
             "max_requests",
             "queue",
+            "root",
+            "script",
+            "keep_alive",
+            "max_chunked_body",
             "requests_per_address",
             "requests_per_user",
             "logins_per_address",
@@ -196,6 +212,11 @@ fn the_example_shows_every_key() {
         "max_connections_per_address",
         "max_requests",
         "queue",
+        "root",
+        "script",
+        "scripts",
+        "keep_alive",
+        "max_chunked_body",
     ] {
         assert!(
             text.lines()
