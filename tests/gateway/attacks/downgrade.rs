@@ -158,11 +158,12 @@ fn rules() -> Vec<Case> {
 
 fn bodies() -> Vec<Case> {
     let inner = smuggled();
+    // A head may be on its way before it shows that its body is another.
     let with_body = |name, precedent, fields: &[(&str, &str)], body: &str| Case {
         name,
         precedent,
         sent: frames(fields, Some(body)),
-        expected: Expected::Turned,
+        expected: Expected::Held,
     };
     vec![
         with_body(
@@ -177,16 +178,19 @@ fn bodies() -> Vec<Case> {
             &[(":method", "POST"), ("content-length", "4000")],
             &inner,
         ),
-        with_body(
-            "two lengths",
-            VARNISH,
-            &[
-                (":method", "POST"),
-                ("content-length", "0"),
-                ("content-length", "5"),
-            ],
-            "hello",
-        ),
+        Case {
+            name: "two lengths",
+            precedent: VARNISH,
+            sent: frames(
+                &[
+                    (":method", "POST"),
+                    ("content-length", "0"),
+                    ("content-length", "5"),
+                ],
+                Some("hello"),
+            ),
+            expected: Expected::Turned,
+        },
         Case {
             name: "a request as a body",
             precedent: KETTLE,
