@@ -1,6 +1,7 @@
 //! What must hold for every input of what reads the words of clients and proxies. Each target is an ordinary test over its
 //! corpus and inputs made of it; `cargo bolero test NAME` gives it to a fuzzer.
 
+mod fastcgi;
 mod head;
 mod names;
 mod path;
@@ -25,4 +26,5 @@ targets! {
     head: head::holds;
     tokens: tokens::holds;
     proxy_protocol: proxy_protocol::holds;
+    fastcgi: fastcgi::holds;
 }
