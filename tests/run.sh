@@ -82,6 +82,15 @@ check_benches() {
     benches/instructions.sh --check || fail "benches/instructions.sh"
 }
 
+# What searches for inputs is a crate of its own too. Without a fuzzer it takes its corpora and as many inputs made of them.
+check_fuzz() {
+    local fuzz=(--locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz)
+    say "fuzz targets: format, lints, a bounded search"
+    cargo fmt --check --manifest-path tests/fuzz/Cargo.toml || fail "cargo fmt of tests/fuzz"
+    cargo clippy "${fuzz[@]}" --all-targets -- -D warnings || fail "cargo clippy of tests/fuzz"
+    cargo test "${fuzz[@]}" || fail "cargo test of tests/fuzz"
+}
+
 check_with_cargo_deny() {
     local databases=("${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/*/crates)
     if ! has cargo-deny || [ ! -d "${databases[0]}" ]; then
@@ -110,6 +119,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps || fail "cargo doc"
 say "tests: cargo test"
 cargo test --locked || fail "cargo test"
 
+check_fuzz
 check_benches
 check_with_cargo_deny
 

@@ -39,6 +39,7 @@ use crate::wire::header_lines::HeaderLines;
 use crate::wire::inflow::Inflow;
 use crate::wire::proxy_protocol::NoHeader;
 
+pub use http1::{Reading, Request};
 pub use line::{Line, Takeover};
 pub use socket::{BindError, Door, Entry, Socket, bind};
 pub use stop::Stop;

@@ -16,6 +16,7 @@ mod access_log;
 mod answers;
 mod app_choice;
 mod architecture;
+mod attacks;
 mod backend_tls;
 mod balance;
 mod changes;

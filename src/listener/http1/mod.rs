@@ -26,7 +26,7 @@ use crate::wire::inflow::Source as _;
 use answer::{Bounds, Told};
 use body::Body;
 use outgoing::{Outgoing, Ready};
-use request::{Reading, Request};
+pub use request::{Reading, Request};
 use watch::Watch;
 
 /// What is read at once where little is expected, in bytes.

@@ -25,9 +25,11 @@ const LONGEST_BODY: u64 = i64::MAX as u64;
     reason = "each is a fact of its own that a head tells"
 )]
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) head: Parts,
-    pub(super) body: Framing,
+pub struct Request {
+    /// The head.
+    pub head: Parts,
+    /// What frames the body.
+    pub body: Framing,
     pub(super) is_http_1_1: bool,
     /// Whether the connection may carry another request afterwards.
     pub(super) keeps_alive: bool,
@@ -39,18 +41,18 @@ pub(super) struct Request {
 
 /// How far the reading of a head has come.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
+pub struct Reading {
     /// How many bytes were looked at, and have no end of a head in them.
     seen: usize,
 }
 
 impl Reading {
     /// Takes the bytes of a whole head, `most` at most, out of `buffer`; none if more of them must come first.
-    pub(super) fn take(
-        &mut self,
-        buffer: &mut BytesMut,
-        most: usize,
-    ) -> Result<Option<Bytes>, Unread> {
+    ///
+    /// # Errors
+    ///
+    /// They are no beginning of a head, or one that is too large.
+    pub fn take(&mut self, buffer: &mut BytesMut, most: usize) -> Result<Option<Bytes>, Unread> {
         // Some clients send an empty line behind a body.
         while buffer.starts_with(b"\r\n") {
             buffer.advance(2);
@@ -78,7 +80,11 @@ impl Reading {
 
 impl Request {
     /// Reads it out of the bytes of a whole head.
-    pub(super) fn parse(bytes: &Bytes) -> Result<Self, Unread> {
+    ///
+    /// # Errors
+    ///
+    /// Two parsers could read it differently, or it is over a limit.
+    pub fn parse(bytes: &Bytes) -> Result<Self, Unread> {
         let read = |parsed: &httparse::Request<'_, '_>| Self::read(bytes, parsed);
         parse(bytes, read)?.ok_or(Unread::Malformed)
     }

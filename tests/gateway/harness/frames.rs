@@ -67,6 +67,21 @@ impl Frame {
         [&head.concat(), &self.payload[..]].concat()
     }
 
+    /// The status in the head of an answer, where it stands first: as one of the table, or said in full; 0 if it does not.
+    pub fn status(&self) -> u16 {
+        let bytes = &self.payload;
+        let digits = bytes
+            .windows(3)
+            .find(|bytes| bytes.iter().all(u8::is_ascii_digit));
+        let said = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        match bytes.iter().find(|byte| **byte >= 0x80) {
+            Some(0x88) => 200,
+            Some(0x8c) => 400,
+            Some(0x8d) => 404,
+            _ => said.unwrap_or(0),
+        }
+    }
+
     /// The code in a frame that ends a stream or the connection.
     pub fn code(&self) -> u32 {
         let at = if self.kind == kind::GOAWAY { 4 } else { 0 };

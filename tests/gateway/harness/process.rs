@@ -88,6 +88,11 @@ impl Process {
         self.out.text()
     }
 
+    /// The id under which the system has it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, such as `TERM`, to this process alone.
     pub fn signal(&self, name: &str) {
         assert!(signal(name, &self.child.id().to_string()));
