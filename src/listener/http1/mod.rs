@@ -71,10 +71,7 @@ impl<H: Handler> Conversation<'_, '_, H> {
     /// One request and its answer.
     async fn turn(&mut self) -> Result<(), End> {
         let head = poll_fn(|cx| self.poll_head(cx)).await?;
-        let request = match Request::parse(&head) {
-            Ok(request) => request,
-            Err(unread) => return Err(End::Refused(unread)),
-        };
+        let request = Request::parse(&head).map_err(End::Refused)?;
         drop(head);
         self.wire.borrow_mut().pulse.asked();
         let mut bounds = Bounds {
