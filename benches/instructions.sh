@@ -7,20 +7,22 @@ cd "$(dirname "$0")/.."
 
 usage() {
     cat <<'EOF'
-benches/instructions.sh [--check | --write] [--top N] [--requests N]
+benches/instructions.sh [--only CASE] [--check | --write] [--top N] [--requests N]
 
-Prints the user instructions of an authenticated GET of 1 KiB: routing, session lookup, hygiene, access log to a file,
-metrics; one worker, one keep-alive connection on each side.
+Prints the user instructions of an authenticated GET of 1 KiB, in clear and under TLS: routing, session lookup, hygiene,
+access log to a file, metrics; one worker, one keep-alive connection on each side.
 
+  --only CASE   count get_1k or get_1k_tls alone
   --check       fail if they are more than 5 % above those in benches/instructions.txt
   --write       write them to benches/instructions.txt
   --top N       print the N functions that take most, too
-  --keep FILE   keep the profile, for callgrind_annotate or kcachegrind
+  --keep FILE   keep the profiles as FILE.CASE, for callgrind_annotate or kcachegrind
   --requests N  count over so many requests (1000)
 EOF
 }
 
 COMMITTED=benches/instructions.txt
+CASES=(get_1k get_1k_tls)
 # More than this, in percent, is a step back and no accident.
 TOLERATED=5
 WARM_UP=300
@@ -32,6 +34,7 @@ DELAY_US=4000
 missing_packages() {
     has valgrind || echo valgrind
     has curl || echo curl
+    has openssl || echo openssl
 }
 
 # The first line of file $1 that has the words $2, once it is there.
@@ -48,11 +51,30 @@ start_backend() {
     target/benches/release/backend --delay-us "$DELAY_US" >"$work/backend" &
     stop_at_end+=("$!")
     backend=$(wait_for "$work/backend" :)
-    sed -e 's|127.0.0.1:1"|127.0.0.1:0"|' -e "s|http://backend.invalid|http://$backend|" \
-        benches/wxgate.toml >"$work/gateway.toml"
+}
+
+make_certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+        -keyout "$work/key.pem" -out "$work/cert.pem" 2>"$work/openssl" || fail "$(cat "$work/openssl")"
+}
+
+# Sets how the case $1 is spoken with.
+choose() {
+    scheme=http
+    tls_line=
+    tls_option=()
+    if [ "$1" = get_1k_tls ]; then
+        scheme=https
+        tls_line="tls = { cert = \"$work/cert.pem\", key = \"$work/key.pem\" }"
+        tls_option=(--tls "$work/cert.pem")
+    fi
 }
 
 start_gateway() {
+    sed -e 's|127.0.0.1:1"|127.0.0.1:0"|' -e "s|http://backend.invalid|http://$backend|" \
+        -e "s|^workers = 1|&\n$tls_line|" benches/wxgate.toml >"$work/gateway.toml"
+    : >"$work/log"
     SHOP_SECRET=secret valgrind --tool=callgrind --callgrind-out-file="$work/profile.%p" \
         target/profiling/wxgate --config "$work/gateway.toml" >"$work/log" 2>"$work/valgrind" &
     gateway=$!
@@ -61,14 +83,14 @@ start_gateway() {
 }
 
 log_in() {
-    curl --silent --fail --data code=0123456789abcdef "http://$address/wx/login" |
+    curl --silent --insecure --fail --data code=0123456789abcdef "$scheme://$address/wx/login" |
         sed 's/.*"skey":"\([^"]*\)".*/\1/' >"$work/tokens"
 }
 
 # Sends $1 requests, one after the other.
 ask() {
     local report
-    report=$(target/benches/release/load --target "$address" --tokens "$work/tokens" --connections 1 \
+    report=$(target/benches/release/load --target "$address" --tokens "$work/tokens" "${tls_option[@]}" --connections 1 \
         --rate "$RATE" --warm-up 0 --seconds 600 --most "$1" | tail -n 1)
     case $report in
         *'"statuses":{"200":'"$1"'},"errors":0,"reopened":0'*) ;;
@@ -79,33 +101,41 @@ ask() {
 # Ends what is counted so far, and begins anew.
 dump() { callgrind_control --dump "$gateway" >/dev/null 2>&1 || fail "callgrind_control does not reach the gateway"; }
 
+# Counts the case $1.
 count() {
-    say "$WARM_UP requests to warm up, then $requests that count"
+    choose "$1"
+    start_gateway
+    log_in
+    say "$1: $WARM_UP requests to warm up, then $requests that count"
     ask "$WARM_UP"
     dump
     ask "$requests"
     dump
     profile=$work/profile.$gateway.2
     counted=$(($(awk '/^summary:/ { print $2; exit }' "$profile") / requests))
+    kill "$gateway"
+    wait "$gateway" || true
+    unset 'stop_at_end[-1]'
 }
 
+# Fails if $2 is too many for the case $1.
 check() {
     local before limit
-    before=$(awk '$1 == "get_1k" { print $2 }' "$COMMITTED")
-    [ -n "$before" ] || fail "$COMMITTED has no figure"
+    before=$(awk -v name="$1" '$1 == name { print $2 }' "$COMMITTED")
+    [ -n "$before" ] || fail "$COMMITTED has no figure for $1"
     limit=$((before * (100 + TOLERATED) / 100))
-    if [ "$counted" -gt "$limit" ]; then
-        fail "$counted instructions are more than $TOLERATED % above the $before of $COMMITTED"
+    if [ "$2" -gt "$limit" ]; then
+        fail "$1: $2 instructions are more than $TOLERATED % above the $before of $COMMITTED"
     fi
-    say "at most $limit are allowed: $before of $COMMITTED and $TOLERATED %"
+    say "$1: at most $limit are allowed: $before of $COMMITTED and $TOLERATED %"
 }
 
+# Writes $2 as the figure of the case $1.
 write() {
-    cat >"$COMMITTED" <<EOF
-# The user instructions of a request, as benches/instructions.sh counts and checks them; --write renews them.
-get_1k $counted
-EOF
-    say "written to $COMMITTED"
+    sed -i -e "/^$1 /d" "$COMMITTED"
+    printf '%s %s\n' "$1" "$2" >>"$COMMITTED"
+    LC_ALL=C sort -o "$COMMITTED" "$COMMITTED"
+    say "$1: written to $COMMITTED"
 }
 
 # What is inlined counts where it was inlined. A frame that holds the whole program is one that ran when counting ended.
@@ -129,9 +159,11 @@ show_top() {
 then="show"
 top=0
 keep=
+cases=("${CASES[@]}")
 requests=1000
 while [ "$#" -gt 0 ]; do
     case $1 in
+        --only) cases=("${2:?which case?}") && shift ;;
         --check) then="check" ;;
         --write) then="write" ;;
         --top) top=${2:?how many functions?} && shift ;;
@@ -156,14 +188,15 @@ mapfile -t packages < <(missing_packages)
 install_packages "${packages[@]}"
 build --profile profiling --bin wxgate
 start_backend
-start_gateway
-log_in
-count
-printf '%s user instructions a request\n' "$counted"
-[ "$top" -eq 0 ] || show_top "$top"
-[ -z "$keep" ] || cp "$profile" "$keep"
-case $then in
-    check) check ;;
-    write) write ;;
-    show) ;;
-esac
+make_certificate
+for case in "${cases[@]}"; do
+    count "$case"
+    printf '%s %s user instructions a request\n' "$case" "$counted"
+    [ "$top" -eq 0 ] || show_top "$top"
+    [ -z "$keep" ] || cp "$profile" "$keep.$case"
+    case $then in
+        check) check "$case" "$counted" ;;
+        write) write "$case" "$counted" ;;
+        show) ;;
+    esac
+done

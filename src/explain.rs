@@ -254,7 +254,7 @@ fn answered(plan: &Plan, route: &Verdict, head: http::request::Parts) -> Result<
 fn forwarded(
     plan: &Plan,
     (route, upstream): (&RoutePlan, usize),
-    head: http::request::Parts,
+    mut head: http::request::Parts,
     path: &RequestPath<'_>,
     identity: Option<&Identity>,
 ) -> Result<String, Refusal> {
@@ -268,7 +268,7 @@ fn forwarded(
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
     let upstream = plan.upstreams.get(upstream);
     let request = sealer.seal(Outbound {
-        head,
+        head: &mut head,
         path: changed.as_ref().unwrap_or(path),
         body: Inbound::Whole(Bytes::new()),
         peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),

@@ -146,7 +146,7 @@ impl Gateway {
                     admission = Box::pin(self.open_data(field, &mut head, admission)).await?;
                 }
                 return self
-                    .forward(to.upstream, onward, head, admission, visit)
+                    .forward(to.upstream, onward, &mut head, admission, visit)
                     .await;
             }
             Action::Phone(to) => return Box::pin(self.phone(to, onward, head, body, visit)).await,

@@ -14,7 +14,8 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::plan::{LogFormat, LogPlan};
-pub use access::{AccessLog, Fields, Rendered};
+pub(crate) use access::name;
+pub use access::{AccessLog, Fields, Name, Rendered};
 
 use access::Outlet;
 use line::{JsonLine, TextFields};
@@ -22,6 +23,8 @@ use queue::{Lines, Writing};
 
 /// The lines that wait to be written before new ones are dropped: some megabytes at most.
 const WAITING_LINES: usize = 16_384;
+/// How much of them goes out at once, in bytes: what comes between two looks, where not very much does.
+const AT_ONCE: usize = 64 * 1024;
 /// What holds where neither the config nor the environment says anything.
 const DEFAULT_LEVEL: &str = "info";
 
@@ -74,7 +77,7 @@ impl Guard {
 ///
 /// The level is none, there is a log already, or the system gives no thread.
 pub fn start(log: &LogPlan) -> Result<Guard, TelemetryError> {
-    let stdout = BufWriter::new(io::stdout());
+    let stdout = BufWriter::with_capacity(AT_ONCE, io::stdout());
     let (lines, writing) = queue::start(stdout, WAITING_LINES).map_err(TelemetryError::Thread)?;
     dispatcher::set_global_default(subscriber(log, lines.clone())?)?;
     Ok(Guard {
@@ -154,6 +157,7 @@ mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
+    use tokio::time::Instant;
     use tracing::{debug, info, warn};
 
     #[derive(Clone, Default)]
@@ -272,7 +276,7 @@ mod tests {
 
     #[test]
     fn the_level_holds_for_access_lines_too() {
-        let tell = || AccessLog::here().write(&Rendered::default(), |_| {});
+        let tell = || AccessLog::here().write(&Rendered::default(), Instant::now(), |_| {});
         let lines = |level| written(&plan(LogFormat::Text, level), tell).lines().count();
         for level in [
             "info",
@@ -311,15 +315,15 @@ mod tests {
                 let log = plan(format, "info");
                 let own = written(&log, || {
                     let log = AccessLog::here();
-                    let message = log.render(|line| line.text("message", "request"));
-                    let path = log.render(|line| line.text("path", path));
-                    log.write(&message, |line| {
-                    line.word("method", method);
+                    let message = log.render(|line| line.message("request"));
+                    let path = log.render(|line| line.text(name!("path"), path));
+                    log.write(&message, Instant::now(), |line| {
+                    line.word(name!("method"), method);
                     line.add(&path);
-                    line.number("bytes", bytes);
-                    line.millis("took_ms", span);
-                    line.flag("cut");
-                    line.text("reason", reason);
+                    line.number(name!("bytes"), bytes);
+                    line.millis(name!("took_ms"), span);
+                    line.flag(name!("cut"));
+                    line.text(name!("reason"), reason);
                     });
                 });
                 let traced = written(&log, || info!(

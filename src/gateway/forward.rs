@@ -29,7 +29,7 @@ impl Gateway {
         &self,
         upstream: usize,
         onward: Onward<'_>,
-        head: Parts,
+        head: &mut Parts,
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {

@@ -54,7 +54,7 @@ impl Gateway {
                 let number = self.number(app, &left.fields()).await?;
                 let body = fill(left, field, Some(&number.to_json()), &mut head);
                 let admission = Admission { session, body };
-                self.forward(*upstream, onward, head, admission, visit)
+                self.forward(*upstream, onward, &mut head, admission, visit)
                     .await
             }
         }

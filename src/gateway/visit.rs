@@ -14,7 +14,7 @@ use crate::config::plan::Plan;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::peer::Peer;
 use crate::metrics::WorkerMetrics;
-use crate::telemetry::{AccessLog, Rendered};
+use crate::telemetry::{AccessLog, Rendered, name};
 use crate::wire::refusal::Refusal;
 use crate::wire::request_id::RequestId;
 
@@ -37,15 +37,18 @@ impl Ledger {
         let field = |name, value: &str| log.render(|line| line.text(name, value));
         let (routes, apps, upstreams) = (&plan.routes, &plan.apps, &plan.upstreams);
         Self {
-            message: field("message", "request"),
+            message: log.render(|line| line.message("request")),
             routes: routes
                 .iter()
-                .map(|route| field("route", &route.label))
+                .map(|route| field(name!("route"), &route.label))
                 .collect(),
-            apps: apps.iter().map(|app| field("app", &app.app.name)).collect(),
+            apps: apps
+                .iter()
+                .map(|app| field(name!("app"), &app.app.name))
+                .collect(),
             upstreams: upstreams
                 .iter()
-                .map(|one| field("upstream", &one.name))
+                .map(|one| field(name!("upstream"), &one.name))
                 .collect(),
             metrics,
             log,
@@ -133,45 +136,46 @@ impl Visit {
     }
 
     fn end(&self) {
-        let took = self.since.elapsed();
+        let now = Instant::now();
+        let took = now - self.since;
         let status = self.status.unwrap_or_else(client_gone);
         let ledger = &*self.ledger;
         ledger.metrics.request(self.route, status, took);
         let route = self.route.and_then(|index| ledger.routes.get(index));
         let app = self.app.and_then(|index| ledger.apps.get(index));
         let upstream = self.upstream.and_then(|index| ledger.upstreams.get(index));
-        ledger.log.write(&ledger.message, |line| {
+        ledger.log.write(&ledger.message, now, |line| {
             if self.request_id.is_own() {
-                line.word("request_id", self.request_id.as_str());
+                line.word(name!("request_id"), self.request_id.as_str());
             } else {
-                line.text("request_id", self.request_id.as_str());
+                line.text(name!("request_id"), self.request_id.as_str());
             }
             if let Some(client) = self.client.as_ref().and_then(|client| client.to_str().ok()) {
-                line.word("client", client);
+                line.word(name!("client"), client);
             }
             if let Some((method, uri)) = &self.asked {
-                line.word("method", method.as_str());
-                line.text("path", uri.path());
+                line.word(name!("method"), method.as_str());
+                line.text(name!("path"), uri.path());
             }
             route
                 .into_iter()
                 .chain(app)
                 .for_each(|named| line.add(named));
-            line.number("status", status.as_u16().into());
+            line.number(name!("status"), status.as_u16().into());
             if let Some(upstream) = upstream {
                 line.add(upstream);
             }
             if let Some(took) = self.upstream_took {
-                line.millis("upstream_ms", took);
+                line.millis(name!("upstream_ms"), took);
             }
-            line.millis("duration_ms", took);
-            line.number("bytes", self.bytes);
+            line.millis(name!("duration_ms"), took);
+            line.number(name!("bytes"), self.bytes);
             if !self.is_whole {
-                line.flag("cut");
+                line.flag(name!("cut"));
             }
             if let Some(refusal) = &self.refusal {
-                line.word("refusal", refusal.code.as_str());
-                line.text("reason", &refusal.reason);
+                line.word(name!("refusal"), refusal.code.as_str());
+                line.text(name!("reason"), &refusal.reason);
             }
         });
     }

@@ -44,7 +44,7 @@ pub use stop::Stop;
 use addresses::{Addresses, Seat};
 use announcement::Unannounced;
 use dates::Dates;
-use place::Place;
+use place::{Place, Rounds};
 use transport::{Accepted, Transport};
 
 /// How long after an answer a connection begins to rest: pages ask for several things in a row.
@@ -172,6 +172,7 @@ pub struct Listener<H> {
     metrics: Arc<WorkerMetrics>,
     stop: Stop,
     dates: Dates,
+    rounds: Rounds,
 }
 
 impl<H: Handler> Listener<H> {
@@ -204,6 +205,7 @@ impl<H: Handler> Listener<H> {
             metrics,
             stop: Stop::default(),
             dates: Dates::default(),
+            rounds: Rounds::default(),
         }
     }
 
@@ -357,6 +359,7 @@ impl<H: Handler> Guest<H> {
                     limits: &listener.limits,
                     stop: &listener.stop,
                     dates: &listener.dates,
+                    rounds: &listener.rounds,
                     h2c: listener.h2c,
                 };
                 connection::drive(transport, place).await;

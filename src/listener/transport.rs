@@ -104,7 +104,11 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        delegate!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        match bufs {
+            // The system takes one piece for less than a list of one.
+            [buf] => self.poll_write(cx, buf),
+            bufs => delegate!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs)),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

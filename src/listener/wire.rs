@@ -82,10 +82,7 @@ impl Wire {
         pieces: &[IoSlice<'_>],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let written = match pieces {
-            [piece] => Pin::new(&mut self.transport).poll_write(cx, piece),
-            pieces => Pin::new(&mut self.transport).poll_write_vectored(cx, pieces),
-        };
+        let written = Pin::new(&mut self.transport).poll_write_vectored(cx, pieces);
         self.note(written.is_ready());
         written
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tracing::{Level, Subscriber, dispatcher};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
@@ -80,8 +81,8 @@ impl AccessLog {
         Rendered(line)
     }
 
-    /// Writes one line with a message and the fields that `tell` gives it, unless there is no log for it.
-    pub fn write(&self, message: &Rendered, tell: impl FnOnce(&mut Fields<'_>)) {
+    /// Writes one line at `now` with a message and the fields that `tell` gives it, unless there is no log for it.
+    pub fn write(&self, message: &Rendered, now: Instant, tell: impl FnOnce(&mut Fields<'_>)) {
         let Some(outlet) = &self.outlet else { return };
         let mut line = self.line.borrow_mut();
         line.clear();
@@ -89,7 +90,7 @@ impl AccessLog {
             line: &mut line,
             format: outlet.format,
         };
-        fields.begin(&mut self.second.borrow_mut());
+        fields.begin(&mut self.second.borrow_mut(), now);
         fields.add(message);
         tell(&mut fields);
         fields.end();
@@ -101,6 +102,30 @@ impl AccessLog {
 #[derive(Debug, Default)]
 pub struct Rendered(String);
 
+/// The name of a field, with what stands around it in each form.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    text: &'static str,
+    json: &'static str,
+}
+
+impl Name {
+    /// A name as [`name!`](crate::telemetry::name) makes it.
+    #[must_use]
+    pub const fn new(text: &'static str, json: &'static str) -> Self {
+        Self { text, json }
+    }
+}
+
+/// A [`Name`], written out for both forms while compiling.
+macro_rules! name {
+    ($name:literal) => {
+        $crate::telemetry::Name::new(concat!(" ", $name, "="), concat!(",\"", $name, "\":"))
+    };
+}
+
+pub(crate) use name;
+
 /// The fields of a line that is being written.
 pub struct Fields<'a> {
     line: &'a mut String,
@@ -108,14 +133,20 @@ pub struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// A text, which may come from anybody.
-    pub fn text(&mut self, name: &str, value: &str) {
+    /// What happened, before all that is told of it.
+    pub fn message(&mut self, message: &str) {
         match self.format {
-            LogFormat::Text => line::write_text_field(self.line, name, value),
-            LogFormat::Json => {
-                self.name(name);
-                line::write_json_text(self.line, value);
-            }
+            LogFormat::Text => line::write_text_field(self.line, "message", message),
+            LogFormat::Json => self.text(name!("message"), message),
+        }
+    }
+
+    /// A text, which may come from anybody.
+    pub fn text(&mut self, name: Name, value: &str) {
+        self.name(name);
+        match self.format {
+            LogFormat::Text => line::write_text(self.line, value),
+            LogFormat::Json => line::write_json_text(self.line, value),
         }
     }
 
@@ -126,7 +157,7 @@ impl Fields<'_> {
     }
 
     /// A text that is certainly one word of letters, digits and what separates neither words nor fields.
-    pub fn word(&mut self, name: &str, value: &str) {
+    pub fn word(&mut self, name: Name, value: &str) {
         self.name(name);
         if self.format == LogFormat::Json {
             self.line.push('"');
@@ -138,60 +169,48 @@ impl Fields<'_> {
     }
 
     /// A whole number.
-    pub fn number(&mut self, name: &str, value: u64) {
+    pub fn number(&mut self, name: Name, value: u64) {
         self.name(name);
         self.line.push_str(itoa::Buffer::new().format(value));
     }
 
     /// Milliseconds, to the microsecond.
-    pub fn millis(&mut self, name: &str, span: Duration) {
+    pub fn millis(&mut self, name: Name, span: Duration) {
         self.name(name);
         let micros = (span.subsec_nanos() + 500) / 1000;
         let whole = span.as_secs() * 1000 + u64::from(micros / 1000);
-        let mut part = micros % 1000;
-        let mut digits = 3;
-        while digits > 1 && part.is_multiple_of(10) {
-            part /= 10;
-            digits -= 1;
-        }
         self.line.push_str(itoa::Buffer::new().format(whole));
         self.line.push('.');
-        write_padded(self.line, part, digits);
+        let mut digits = itoa::Buffer::new();
+        let part = behind_one(&mut digits, 1000 + micros % 1000).trim_end_matches('0');
+        self.line.push_str(if part.is_empty() { "0" } else { part });
     }
 
     /// That something is so.
-    pub fn flag(&mut self, name: &str) {
+    pub fn flag(&mut self, name: Name) {
         self.name(name);
         self.line.push_str("true");
     }
 
-    fn begin(&mut self, second: &mut Second) {
+    fn begin(&mut self, second: &mut Second, now: Instant) {
         match self.format {
             LogFormat::Text => {
-                second.write_now(self.line);
+                second.write_time(now, self.line);
                 self.line.push_str("  INFO wxgate::access: ");
             }
             LogFormat::Json => {
                 self.line.push_str("{\"timestamp\":\"");
-                second.write_now(self.line);
+                second.write_time(now, self.line);
                 self.line.push_str("\",\"level\":\"INFO\"");
             }
         }
     }
 
-    fn name(&mut self, name: &str) {
-        match self.format {
-            LogFormat::Text => {
-                self.line.push(' ');
-                self.line.push_str(name);
-                self.line.push('=');
-            }
-            LogFormat::Json => {
-                self.line.push_str(",\"");
-                self.line.push_str(name);
-                self.line.push_str("\":");
-            }
-        }
+    fn name(&mut self, name: Name) {
+        self.line.push_str(match self.format {
+            LogFormat::Text => name.text,
+            LogFormat::Json => name.json,
+        });
     }
 
     fn end(&mut self) {
@@ -202,22 +221,30 @@ impl Fields<'_> {
     }
 }
 
-/// A second of the wall clock and how it is written: most lines fall into that of the one before.
+/// A second of the wall clock and how it is written: most lines fall into that of the one before, and their time is told
+/// by how long ago it began.
 #[derive(Default)]
 struct Second {
-    since_epoch: u64,
+    began: Option<Instant>,
     text: String,
 }
 
 impl Second {
-    /// Writes the time as RFC 3339 has it, in UTC, to the microsecond.
-    fn write_now(&mut self, line: &mut String) {
-        let now = wall_time();
-        if now.as_secs() != self.since_epoch || self.text.is_empty() {
-            self.turn(now.as_secs());
-        }
+    /// Writes what the wall clock shows at `now` as RFC 3339 has it, in UTC, to the microsecond.
+    fn write_time(&mut self, now: Instant, line: &mut String) {
+        let gone = match self.began.map(|began| now.saturating_duration_since(began)) {
+            Some(gone) if gone.as_secs() == 0 => gone,
+            _ => {
+                let time = wall_time();
+                self.turn(time.as_secs());
+                let gone = Duration::from_nanos(time.subsec_nanos().into());
+                self.began = now.checked_sub(gone);
+                gone
+            }
+        };
         line.push_str(&self.text);
-        write_padded(line, now.subsec_micros(), 6);
+        let mut digits = itoa::Buffer::new();
+        line.push_str(behind_one(&mut digits, 1_000_000 + gone.subsec_micros()));
         line.push('Z');
     }
 
@@ -227,7 +254,6 @@ impl Second {
         let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
         let (hour, minute, second) = time.to_hms();
-        self.since_epoch = since_epoch;
         self.text.clear();
         // Nothing that is written into a string fails.
         let _ = write!(
@@ -237,13 +263,9 @@ impl Second {
     }
 }
 
-/// Writes the last digits of a number, six at most.
-fn write_padded(line: &mut String, number: u32, digits: usize) {
-    let powers = [100_000, 10_000, 1_000, 100, 10, 1];
-    for power in powers.into_iter().skip(powers.len() - digits) {
-        let digit = u8::try_from(number / power % 10).unwrap_or_default();
-        line.push(char::from(b'0' + digit));
-    }
+/// The digits behind the one that a number begins with: so they are written with zeros before them.
+fn behind_one(digits: &mut itoa::Buffer, number: u32) -> &str {
+    digits.format(number).get(1..).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -264,7 +286,7 @@ mod tests {
             line: line_of,
             format,
         }
-        .millis("t", span);
+        .millis(name!("t"), span);
         line
     }
 
@@ -291,6 +313,7 @@ mod tests {
             line: RefCell::default(),
             second: RefCell::default(),
         };
-        log.write(&Rendered::default(), |_| panic!("nobody asked for it"));
+        let tell = |_: &mut Fields<'_>| panic!("nobody asked for it");
+        log.write(&Rendered::default(), Instant::now(), tell);
     }
 }

@@ -74,6 +74,11 @@ pub(super) fn write_text_field(line: &mut String, name: &str, value: &str) {
     line.push(' ');
     line.push_str(name);
     line.push('=');
+    write_text(line, value);
+}
+
+/// Writes a value as one word, or quoted.
+pub(super) fn write_text(line: &mut String, value: &str) {
     if is_one_word(value) {
         line.push_str(value);
         return;

@@ -166,7 +166,7 @@ fn seal(sealer: &Sealer, call: Call, changes: Changes<'_>) -> Sealed {
     head.headers.insert(CONTENT_TYPE, json.clone());
     head.headers.insert(ACCEPT, json);
     sealer.seal(Outbound {
-        head,
+        head: &mut head,
         path: &call.path,
         body: Inbound::Whole(call.body),
         peer: &peer,

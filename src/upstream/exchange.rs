@@ -176,7 +176,7 @@ mod tests {
     fn sealed() -> Sealed {
         let sealer = Sealer::new(IdentityPlan::default(), Vec::new(), Vec::new());
         sealer.seal(Outbound {
-            head: http::Request::new(()).into_parts().0,
+            head: &mut http::Request::new(()).into_parts().0,
             path: &RequestPath::parse("/").unwrap(),
             body: Inbound::Whole(Bytes::new()),
             peer: &Peer::new(None, Scheme::Http, &[]),

@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use httparse::{Header, ParserConfig, Response, Status};
@@ -47,12 +47,12 @@ impl Reply {
                 Ok(None)
             };
         };
-        let head = buffer.split_to(end).freeze();
+        let head = buffer.get(..end).unwrap_or_default();
         let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
         let mut response = Response::new(&mut []);
         let parsed = ParserConfig::default().parse_response_with_uninit_headers(
             &mut response,
-            &head,
+            head,
             &mut headers,
         );
         match parsed.map_err(Broken::NotHttp)? {
@@ -68,9 +68,11 @@ impl Reply {
         if is_to_head || has_no_body(status) {
             frame = frame.without_body(status);
         }
+        let headers = passing(response.headers, &frame, hidden);
+        buffer.advance(end);
         Ok(Some(Self {
             status,
-            headers: passing(response.headers, &frame, hidden),
+            headers,
             keeps_alive: frame.keeps_alive && frame.body != Framing::Close,
             body: frame.body,
         }))

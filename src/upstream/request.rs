@@ -155,7 +155,11 @@ impl Request {
     fn poll_write(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<()> {
         let [size, data, end] = &self.pieces;
         let slices = [self.head_left(), size, data, end].map(IoSlice::new);
-        match ready!(connection.poll_write(&slices, cx)) {
+        let has_body = self.pieces.iter().any(Bytes::has_remaining);
+        let slices = slices
+            .get(..if has_body { 4 } else { 1 })
+            .unwrap_or_default();
+        match ready!(connection.poll_write(slices, cx)) {
             Ok(mut count) if count > 0 => {
                 let of_head = count.min(self.head_left().len());
                 self.gone += of_head;

@@ -41,8 +41,8 @@ pub struct Sealed {
 /// What is to be sent, and on whose behalf.
 #[derive(Debug)]
 pub struct Outbound<'a> {
-    /// The client's head.
-    pub head: Parts,
+    /// The client's head; what must not pass is taken out of it.
+    pub head: &'a mut Parts,
     /// Its path, as it was matched, or as the route changes it.
     pub path: &'a RequestPath<'a>,
     /// Its body.
@@ -180,7 +180,7 @@ impl Sealer {
     #[must_use]
     pub fn seal(&self, outbound: Outbound<'_>) -> Sealed {
         let Outbound {
-            mut head,
+            head,
             path,
             body,
             peer,
@@ -193,7 +193,7 @@ impl Sealer {
         let asked = changes.make_room(&mut head.headers);
         let body = SealedBody::new(body);
         let mut text = Vec::with_capacity(USUAL_HEAD);
-        self.write_request_line(&head, path, &mut text);
+        self.write_request_line(head, path, &mut text);
         let seen = self.write_passing(&head.headers, &mut text);
         write_framing(seen.has_length, &body, &mut text);
         write_forwarded(asked.as_ref().or(seen.host), peer, &mut text);

@@ -97,7 +97,8 @@ impl Upstream {
             let connection = Connection::open(&server.address, tls, within, meter).await?;
             let lease = server.pool.lease(connection);
             let request = Request::new(question, within, lease.taken_at());
-            let answer = self.try_on(lease, request, hidden).await;
+            let exchange = Box::new(Exchange::new(lease, request));
+            let answer = self.try_on(exchange, hidden).await;
             answer.map_err(|missed| match missed {
                 Missed::Unsent(_) => SendError::Unsent.into(),
                 Missed::Lost(error, _) => AskError::from(error),
@@ -187,7 +188,8 @@ impl Upstream {
         // What is lost on a connection that has just been made was not lost for the connection's age.
         let is_reused = lease.is_reused();
         let request = Request::new(sealed, self.patience, lease.taken_at());
-        let missed = match self.try_on(lease, request, hidden).await {
+        let exchange = Box::new(Exchange::new(lease, request));
+        let missed = match self.try_on(exchange, hidden).await {
             Ok(answer) => {
                 server.answered();
                 return Ok(answer);
@@ -203,7 +205,8 @@ impl Upstream {
         self.meter.count(UpstreamOutcome::Retried);
         let (server, lease) = self.lease(Want::New, user, None).await?;
         let again = again.again(lease.taken_at());
-        let sent = self.try_on(lease, again, hidden).await;
+        let exchange = Box::new(Exchange::new(lease, again));
+        let sent = self.try_on(exchange, hidden).await;
         sent.inspect(|_| server.answered()).map_err(|missed| {
             *failed = self.blame(server, false, &missed);
             match missed {
@@ -276,13 +279,12 @@ impl Upstream {
         }
     }
 
+    /// Tries once. The exchange is on the heap from the beginning, so that nothing of it is moved.
     async fn try_on(
         &self,
-        lease: Lease,
-        request: Request,
+        mut exchange: Box<Exchange>,
         hidden: &ManagedNames,
     ) -> Result<Response<AnswerBody>, Missed> {
-        let mut exchange = Box::new(Exchange::new(lease, request));
         match self.in_time(&mut exchange, hidden).await {
             Ok(reply) => Ok(answer::open(reply, exchange)),
             Err(error) => {

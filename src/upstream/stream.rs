@@ -59,9 +59,11 @@ impl Stream {
         pieces: &[IoSlice<'_>],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        match (self, pieces) {
+            // The system takes one piece for less than a list of one.
+            (Self::Tcp(stream), [piece]) => Pin::new(stream).poll_write(cx, piece),
+            (Self::Tcp(stream), pieces) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            (Self::Tls(stream), pieces) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 

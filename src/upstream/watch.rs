@@ -81,7 +81,7 @@ impl Watched {
         let host = HeaderValue::from_str(server.address.authority()).ok();
         head.headers.extend(host.map(|host| (HOST, host)));
         self.sealer.seal(Outbound {
-            head,
+            head: &mut head,
             path: &health.path,
             body: Inbound::Whole(Bytes::new()),
             peer: &Peer::new(None, Scheme::Http, &[]),

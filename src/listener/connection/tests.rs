@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 use super::*;
 use crate::domain::peer::{Peer, Scheme};
 use crate::listener::dates::Dates;
+use crate::listener::place::Rounds;
 use crate::listener::{Answer, Asked, ConnectionLimits, Stop};
 
 const LIMITS: ConnectionLimits = ConnectionLimits {
@@ -40,6 +41,7 @@ struct Room {
     peer: Peer,
     stop: Stop,
     dates: Dates,
+    rounds: Rounds,
 }
 
 impl Room {
@@ -49,6 +51,7 @@ impl Room {
             peer: Peer::new(None, Scheme::Http, &[]),
             stop: Stop::default(),
             dates: Dates::default(),
+            rounds: Rounds::default(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Room {
             limits: &LIMITS,
             stop: &self.stop,
             dates: &self.dates,
+            rounds: &self.rounds,
             h2c: false,
         }
     }

@@ -18,6 +18,7 @@ use super::*;
 use crate::domain::peer::Peer;
 use crate::domain::peer::Scheme;
 use crate::listener::dates::Dates;
+use crate::listener::place::Rounds;
 use crate::listener::transport::Transport;
 use crate::listener::{ConnectionLimits, Stop, Unread};
 
@@ -136,6 +137,7 @@ async fn converse<H: Handler>(wire: Rc<RefCell<Wire>>, handler: &H) -> End {
         limits: &LIMITS,
         stop: &stop,
         dates: &dates,
+        rounds: &Rounds::default(),
         h2c: false,
     };
     talk(&wire, &place).await

@@ -6,13 +6,14 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep};
 
-use crate::listener::place::End;
+use crate::listener::place::{End, Rounds};
 use crate::listener::pulse::{Cut, Pulse};
 use crate::listener::{ConnectionLimits, Stop};
 
 /// Looks at a pulse now and then: often enough for every time that it keeps, and never because of one request.
 pub(super) struct Watch<'a, 's> {
     pub(super) limits: &'a ConnectionLimits,
+    pub(super) rounds: &'a Rounds,
     pub(super) stop: &'a Stop,
     pub(super) alarm: Pin<&'a mut Sleep>,
     pub(super) told: Pin<&'a mut Notified<'s>>,
@@ -42,8 +43,8 @@ impl Watch<'_, '_> {
                 Ok(cut) => return Poll::Ready(End::Cut(cut)),
                 Err(_) if pulse.rests(self.limits, now) => return Poll::Ready(End::Rest),
                 Err(later) => {
-                    let next = later.min(now + self.limits.shortest());
-                    self.alarm.as_mut().reset(next);
+                    let next = self.rounds.next(self.limits, now);
+                    self.alarm.as_mut().reset(later.min(next));
                 }
             }
         }

@@ -10,6 +10,7 @@ use tokio::net::UnixStream;
 use super::*;
 use crate::domain::peer::{Peer, Scheme};
 use crate::listener::dates::Dates;
+use crate::listener::place::Rounds;
 use crate::listener::transport::Transport;
 use crate::listener::{Answer, Asked, ConnectionLimits, Stop, Unread};
 
@@ -86,6 +87,7 @@ async fn talked(length: usize, said: &[&[u8]], is_read: bool) -> Ended {
         limits: &LIMITS,
         stop: &stop,
         dates: &dates,
+        rounds: &Rounds::default(),
         h2c: true,
     };
     client.write_all(&said.concat()).await.unwrap();

@@ -68,7 +68,7 @@ fn seal(
     let trusted: Vec<_> = trusted.into_iter().collect();
     let uri = request.uri().clone();
     let outbound = Outbound {
-        head: request.into_parts().0,
+        head: &mut request.into_parts().0,
         path: &RequestPath::parse(uri.path()).unwrap(),
         body: Inbound::Whole(Bytes::new()),
         peer: &Peer::new(Some([192, 0, 2, 1].into()), Scheme::Http, &trusted),
