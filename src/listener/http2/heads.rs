@@ -19,6 +19,8 @@ pub(super) struct Heads {
     undecided: VecDeque<u32>,
     /// The last stream that was begun.
     last: u32,
+    /// Whether one was forgotten.
+    is_any_lost: bool,
     /// The streams that were answered before they were asked for, with the reason.
     refused: Vec<(u32, Unread)>,
 }
@@ -29,6 +31,7 @@ impl Heads {
             sent: Cursor::new(0),
             undecided: VecDeque::new(),
             last: 0,
+            is_any_lost: false,
             refused: Vec::new(),
         }
     }
@@ -41,6 +44,7 @@ impl Heads {
         }
         if self.undecided.len() > MOST {
             self.undecided.pop_front();
+            self.is_any_lost = true;
         }
     }
 
@@ -49,6 +53,11 @@ impl Heads {
         self.undecided.retain(|undecided| *undecided != stream);
         // Its body may have been refused before it was asked for.
         self.refused.retain(|(refused, _)| *refused != stream);
+    }
+
+    /// Whether it is known of all that came what became of them, and was told.
+    pub(super) fn are_decided(&self) -> bool {
+        self.undecided.is_empty() && self.refused.is_empty() && !self.is_any_lost
     }
 
     /// Takes note of bytes that went out.
