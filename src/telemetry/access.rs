@@ -298,6 +298,25 @@ mod tests {
     }
 
     #[test]
+    fn the_wall_clock_is_looked_at_again_when_a_second_is_over() {
+        let began = Instant::now();
+        let mut second = Second {
+            began: Some(began),
+            text: "then.".to_owned(),
+        };
+        let mut time_after = |micros| {
+            let mut line = String::new();
+            second.write_time(began + Duration::from_micros(micros), &mut line);
+            line
+        };
+        assert_eq!(time_after(7), "then.000007Z");
+        assert_eq!(time_after(999_999), "then.999999Z");
+        let time = time_after(1_000_000);
+        assert!(!time.starts_with("then."), "{time}");
+        assert_eq!(time.len(), "2026-11-24T09:19:59.123456Z".len());
+    }
+
+    #[test]
     fn milliseconds_are_told_to_the_microsecond() {
         assert_eq!(millis(Duration::ZERO), " t=0.0");
         assert_eq!(millis(Duration::from_nanos(1_234_500)), " t=1.235");

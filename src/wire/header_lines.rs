@@ -84,7 +84,9 @@ impl HeaderLines {
         if let Some(length) = length {
             headers.append(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        headers.extend(others);
+        if !others.is_empty() {
+            headers.extend(others);
+        }
     }
 }
 

@@ -96,3 +96,31 @@ impl Heads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_decided_when_each_is_a_request_or_was_refused_and_told() {
+        let mut heads = Heads::new();
+        assert!(heads.are_decided());
+        heads.came(1);
+        heads.came(3);
+        heads.is_request(1);
+        assert!(!heads.are_decided());
+        heads.note_sent(&[0, 0, 4, RST_STREAM, 0, 0, 0, 0, 3, 0, 0, 0, 1]);
+        assert!(!heads.are_decided());
+        assert_eq!(heads.refused(), Some(Unread::BadStream));
+        assert!(heads.are_decided());
+    }
+
+    #[test]
+    fn heads_of_which_one_was_forgotten_are_never_decided() {
+        let mut heads = Heads::new();
+        let streams = || (0..=u32::try_from(MOST).unwrap()).map(|n| 2 * n + 1);
+        streams().for_each(|stream| heads.came(stream));
+        streams().for_each(|stream| heads.is_request(stream));
+        assert!(!heads.are_decided());
+    }
+}

@@ -246,3 +246,59 @@ async fn room(stream: &mut SendStream<Bytes>, wanted: usize) -> Option<usize> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The headers of an answer with these, as they go out.
+    fn fitted(told: &[(&str, &str)], length: Option<u64>, is_to_head: bool) -> HeaderMap {
+        let mut answer = Response::builder();
+        for (name, value) in told {
+            answer = answer.header(*name, *value);
+        }
+        let mut head = answer.body(()).unwrap().into_parts().0;
+        fit(&mut head, length, is_to_head, &Dates::default());
+        head.headers
+    }
+
+    #[test]
+    fn what_is_another_each_time_is_not_remembered_and_all_else_is() {
+        let changing = ["x-request-id", "expires", "last-modified", "date"];
+        let told = changing.map(|name| (name, "1"));
+        let headers = fitted(&[&told[..], &[("server", "a")]].concat(), None, false);
+        for (name, value) in &headers {
+            let is_changing = changing.contains(&name.as_str());
+            assert_eq!(value.is_sensitive(), is_changing, "{name}");
+        }
+        assert!(fitted(&[], None, false)["date"].is_sensitive());
+    }
+
+    #[test]
+    fn a_date_is_added_where_there_is_none() {
+        let headers = fitted(&[("date", "yesterday")], None, false);
+        assert_eq!(headers.get_all("date").iter().count(), 1);
+        assert_eq!(headers["date"], "yesterday");
+        assert!(
+            httpdate::parse_http_date(fitted(&[], None, false)["date"].to_str().unwrap()).is_ok()
+        );
+    }
+
+    #[test]
+    fn what_concerns_http1_stays_behind_and_the_length_is_what_is_known() {
+        let told = [("connection", "close"), ("transfer-encoding", "chunked")];
+        for one in told {
+            assert_eq!(fitted(&[one], None, false).len(), 1);
+        }
+        let length = |headers: HeaderMap| headers["content-length"].to_str().unwrap().to_owned();
+        assert_eq!(
+            length(fitted(&[("content-length", "5")], Some(7), false)),
+            "7"
+        );
+        assert_eq!(
+            length(fitted(&[("content-length", "5")], Some(7), true)),
+            "5"
+        );
+        assert_eq!(length(fitted(&[], Some(7), true)), "7");
+    }
+}
