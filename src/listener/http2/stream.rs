@@ -59,16 +59,8 @@ pub(super) async fn serve<H: Handler>(
     let Some(answer) = ask(Asked { head, body, at }, &respond, place).await else {
         return Ended::Abandoned;
     };
-    let Answer {
-        response,
-        mut passing,
-    } = answer;
-    let (mut head, body) = response.into_parts();
+    let (mut head, body) = unfold(answer, is_to_head);
     let length = body.size_hint().exact();
-    if length.is_some() && !is_to_head {
-        passing.forget_length();
-    }
-    passing.unfold_into(&mut head.headers);
     let is_bodiless = fit(&mut head, length, is_to_head, place.dates);
     let answer = Response::from_parts(head, ());
     let is_all = is_bodiless || body.is_end_stream();
@@ -98,6 +90,20 @@ async fn ask<H: Handler>(
         handling.as_mut().poll(cx).map(Some)
     })
     .await
+}
+
+/// The head of an answer with all of its headers, and the body.
+fn unfold<B: HttpBody>(answer: Answer<B>, is_to_head: bool) -> (Parts, B) {
+    let Answer {
+        response,
+        mut passing,
+    } = answer;
+    let (mut head, body) = response.into_parts();
+    if body.size_hint().exact().is_some() && !is_to_head {
+        passing.forget_length();
+    }
+    passing.unfold_into(&mut head.headers);
+    (head, body)
 }
 
 /// Says the head of an answer as HTTP/2 has it, whose body has `length` bytes as far as anybody knows. Tells whether the
