@@ -9,10 +9,10 @@ usage() {
     cat <<'EOF'
 benches/instructions.sh [--only CASE] [--check | --write] [--top N] [--requests N]
 
-Prints the user instructions of an authenticated GET of 1 KiB, in clear and under TLS: routing, session lookup, hygiene,
-access log to a file, metrics; one worker, one keep-alive connection on each side.
+Prints the user instructions of an authenticated GET of 1 KiB, in clear, under TLS, and with HTTP/2 under TLS: routing,
+session lookup, hygiene, access log to a file, metrics; one worker, one keep-alive connection on each side.
 
-  --only CASE   count get_1k or get_1k_tls alone
+  --only CASE   count get_1k, get_1k_tls or get_1k_h2 alone
   --check       fail if they are more than 5 % above those in benches/instructions.txt
   --write       write them to benches/instructions.txt
   --top N       print the N functions that take most, too
@@ -22,7 +22,7 @@ EOF
 }
 
 COMMITTED=benches/instructions.txt
-CASES=(get_1k get_1k_tls)
+CASES=(get_1k get_1k_tls get_1k_h2)
 # More than this, in percent, is a step back and no accident.
 TOLERATED=5
 WARM_UP=300
@@ -64,10 +64,13 @@ choose() {
     scheme=http
     tls_line=
     tls_option=()
-    if [ "$1" = get_1k_tls ]; then
+    if [ "$1" != get_1k ]; then
         scheme=https
         tls_line="tls = { cert = \"$work/cert.pem\", key = \"$work/key.pem\" }"
         tls_option=(--tls "$work/cert.pem")
+    fi
+    if [ "$1" = get_1k_h2 ]; then
+        tls_option+=(--http2 1)
     fi
 }
 

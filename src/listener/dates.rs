@@ -3,24 +3,28 @@
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
+use http::HeaderValue;
 use tokio::time::Instant;
 
 use crate::domain::clock::wall_time;
 
 /// The time as `Date` tells it. It belongs to one thread, and is written anew once in a second.
 #[derive(Debug, Default)]
-pub(super) struct Dates(RefCell<Option<(Instant, String)>>);
+pub(super) struct Dates(RefCell<Option<(Instant, HeaderValue)>>);
 
 impl Dates {
     /// Hands what `Date` says at `now` to `write`.
-    pub(super) fn at(&self, now: Instant, write: impl FnOnce(&str)) {
+    pub(super) fn at(&self, now: Instant, write: impl FnOnce(&HeaderValue)) {
         let mut dates = self.0.borrow_mut();
-        let (until, text) = dates.get_or_insert_with(|| (now, String::new()));
+        let (until, text) = dates.get_or_insert_with(|| (now, HeaderValue::from_static("")));
         if now >= *until {
             let wall_time = wall_time();
             let gone = Duration::from_nanos(wall_time.subsec_nanos().into());
             *until = now + Duration::from_secs(1).saturating_sub(gone);
-            *text = httpdate::fmt_http_date(UNIX_EPOCH + wall_time);
+            let date = httpdate::fmt_http_date(UNIX_EPOCH + wall_time);
+            if let Ok(date) = HeaderValue::try_from(date) {
+                *text = date;
+            }
         }
         write(text);
     }
@@ -35,7 +39,7 @@ mod tests {
         let dates = Dates::default();
         let at = |now| {
             let mut text = String::new();
-            dates.at(now, |date| text = date.to_owned());
+            dates.at(now, |date| text = date.to_str().unwrap().to_owned());
             httpdate::parse_http_date(&text).unwrap()
         };
         let now = Instant::now();

@@ -91,14 +91,6 @@ pub struct Answer<B> {
     pub takeover: Option<Takeover>,
 }
 
-impl<B> Answer<B> {
-    /// The answer with all of its headers.
-    fn unfold(mut self) -> Response<B> {
-        self.passing.unfold_into(self.response.headers_mut());
-        self.response
-    }
-}
-
 impl<B> From<Response<B>> for Answer<B> {
     /// An answer of the gateway's own.
     fn from(response: Response<B>) -> Self {

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 #[derive(Default)]
 pub struct HeaderLines {
     text: Vec<u8>,
+    count: usize,
     has_date: bool,
     length: Option<u64>,
 }
@@ -26,12 +27,18 @@ impl HeaderLines {
     /// Adds a header, which must be one as HTTP has it.
     pub fn push(&mut self, name: &str, value: &[u8]) {
         self.has_date |= name.eq_ignore_ascii_case("date");
+        self.count += 1;
         write_line(&mut self.text, name, value);
     }
 
     /// Takes note of the length that the body is said to have. It is no line: whoever frames the body tells it.
     pub fn declare_length(&mut self, length: u64) {
         self.length = Some(length);
+    }
+
+    /// Forgets that length, which somebody knows better.
+    pub fn forget_length(&mut self) {
+        self.length = None;
     }
 
     /// The lines, each with its end.
@@ -54,12 +61,32 @@ impl HeaderLines {
 
     /// Moves them to the front of `headers`, for those who want to see them.
     pub fn unfold_into(&mut self, headers: &mut HeaderMap) {
-        let Self { text, length, .. } = std::mem::take(self);
-        let length = length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length)));
-        let lines = text.split(|b| *b == b'\n').filter_map(read_line);
-        let others = std::mem::take(headers);
-        headers.extend(lines.chain(length));
-        headers.extend(others);
+        let Self {
+            text,
+            count,
+            length,
+            ..
+        } = std::mem::take(self);
+        if count == 0 && length.is_none() {
+            return;
+        }
+        // Those who unfold them add a few of their own.
+        let room = count + headers.len() + 4;
+        let others = std::mem::replace(headers, HeaderMap::with_capacity(room));
+        let mut rest = text.as_slice();
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, next) = rest.split_at(end + 1);
+            if let Some((name, value)) = read_line(line) {
+                headers.append(name, value);
+            }
+            rest = next;
+        }
+        if let Some(length) = length {
+            headers.append(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if !others.is_empty() {
+            headers.extend(others);
+        }
     }
 }
 
@@ -78,9 +105,9 @@ pub fn write_line(text: &mut Vec<u8>, name: &str, value: &[u8]) {
     text.extend_from_slice(b"\r\n");
 }
 
-/// What [`write_line`] wrote, less its end.
+/// What [`write_line`] wrote.
 fn read_line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let line = line.strip_suffix(b"\r")?;
+    let line = line.strip_suffix(b"\r\n")?;
     let (name, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
     let value = HeaderValue::from_bytes(value.get(2..)?);
     Some((HeaderName::from_bytes(name).ok()?, value.ok()?))

@@ -19,6 +19,8 @@ pub(super) struct Heads {
     undecided: VecDeque<u32>,
     /// The last stream that was begun.
     last: u32,
+    /// Whether one was forgotten.
+    is_any_lost: bool,
     /// The streams that were answered before they were asked for, with the reason.
     refused: Vec<(u32, Unread)>,
 }
@@ -29,6 +31,7 @@ impl Heads {
             sent: Cursor::new(0),
             undecided: VecDeque::new(),
             last: 0,
+            is_any_lost: false,
             refused: Vec::new(),
         }
     }
@@ -41,6 +44,7 @@ impl Heads {
         }
         if self.undecided.len() > MOST {
             self.undecided.pop_front();
+            self.is_any_lost = true;
         }
     }
 
@@ -49,6 +53,11 @@ impl Heads {
         self.undecided.retain(|undecided| *undecided != stream);
         // Its body may have been refused before it was asked for.
         self.refused.retain(|(refused, _)| *refused != stream);
+    }
+
+    /// Whether it is known of all that came what became of them, and was told.
+    pub(super) fn are_decided(&self) -> bool {
+        self.undecided.is_empty() && self.refused.is_empty() && !self.is_any_lost
     }
 
     /// Takes note of bytes that went out.
@@ -85,5 +94,33 @@ impl Heads {
             self.undecided.remove(place);
             self.refused.push((stream, reason));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_decided_when_each_is_a_request_or_was_refused_and_told() {
+        let mut heads = Heads::new();
+        assert!(heads.are_decided());
+        heads.came(1);
+        heads.came(3);
+        heads.is_request(1);
+        assert!(!heads.are_decided());
+        heads.note_sent(&[0, 0, 4, RST_STREAM, 0, 0, 0, 0, 3, 0, 0, 0, 1]);
+        assert!(!heads.are_decided());
+        assert_eq!(heads.refused(), Some(Unread::BadStream));
+        assert!(heads.are_decided());
+    }
+
+    #[test]
+    fn heads_of_which_one_was_forgotten_are_never_decided() {
+        let mut heads = Heads::new();
+        let streams = || (0..=u32::try_from(MOST).unwrap()).map(|n| 2 * n + 1);
+        streams().for_each(|stream| heads.came(stream));
+        streams().for_each(|stream| heads.is_request(stream));
+        assert!(!heads.are_decided());
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP/2 with a client: the library reads and writes frames, and each stream is a request and its answer. Knows nothing
 //! of what a request means.
 
+mod bell;
 mod body;
 mod cursor;
 mod frames;
@@ -20,8 +21,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use h2::Reason;
-use h2::server::Connection;
+use h2::server::{Connection, SendResponse};
+use h2::{Reason, RecvStream};
+use http::Request;
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -30,6 +32,7 @@ use super::pulse::Cut;
 use super::wire::Wire;
 use super::{Handler, Unread};
 
+use bell::Bell;
 use frames::Outline;
 use pace::Pace;
 use stream::Ended;
@@ -47,6 +50,10 @@ struct Conversation<'a, 's, H> {
     wire: &'a RefCell<Wire>,
     outline: Rc<RefCell<Outline>>,
     connection: Connection<Tap, Bytes>,
+    /// What is rung when the connection is to be looked at, which costs much more than an answer that is not ready.
+    frames: Bell,
+    /// What is rung when an answer may go on.
+    answers: Bell,
     pace: Pace,
     alarm: Pin<&'a mut Sleep>,
     told: Pin<&'a mut Notified<'s>>,
@@ -118,6 +125,8 @@ pub(super) async fn talk<H: Handler>(wire: &Rc<RefCell<Wire>>, place: &Place<'_,
         wire,
         outline,
         connection,
+        frames: Bell::rung(),
+        answers: Bell::rung(),
         pace: Pace::new(now),
         alarm: pin!(sleep_until(now + place.limits.header_timeout)),
         told,
@@ -160,33 +169,85 @@ impl<H: Handler> Conversation<'_, '_, H> {
         let place = self.place;
         let mut streams = FuturesUnordered::new();
         poll_fn(|cx| {
+            self.frames.hush();
+            self.answers.hush();
             loop {
-                match self.connection.poll_accept(cx) {
-                    Poll::Ready(Some(Ok((request, respond)))) => {
-                        self.pace.asked();
-                        let stream = respond.stream_id().into();
-                        self.outline.borrow_mut().heads().is_request(stream);
-                        streams.push(stream::serve(request, respond, place));
-                        continue;
+                let mut has_had_enough = false;
+                if self.frames.take() {
+                    let begin = |request, respond| {
+                        streams.push(Box::pin(stream::serve(request, respond, place)));
+                    };
+                    if let Poll::Ready(end) = self.poll_frames(begin) {
+                        return Poll::Ready(end);
                     }
-                    Poll::Ready(Some(Err(error))) => {
-                        self.tell_of_refused();
-                        return Poll::Ready(failed(&error, place));
-                    }
-                    Poll::Ready(None) => return Poll::Ready(End::Over),
-                    Poll::Pending => self.tell_of_refused(),
+                    // Whoever rings while it is looked at wants another turn, and not another look.
+                    has_had_enough = self.frames.is_rung();
                 }
-                let mut is_any_over = false;
-                while let Poll::Ready(Some(ended)) = streams.poll_next_unpin(cx) {
-                    self.note(ended);
-                    is_any_over = true;
+                self.poll_answers(&mut streams);
+                if !has_had_enough && self.frames.is_rung() {
+                    continue;
                 }
-                if !is_any_over && !self.moves_on(streams.len()) {
-                    return self.poll_due(cx);
+                if self.moves_on(streams.len()) {
+                    self.frames.ring();
+                    continue;
                 }
+                if self.frames.listen(cx) | self.answers.listen(cx) {
+                    cx.waker().wake_by_ref();
+                }
+                return self.poll_due(cx);
             }
         })
         .await
+    }
+
+    /// Lets the library read and write as far as that goes, and hands what is asked to `begin`.
+    fn poll_frames(
+        &mut self,
+        mut begin: impl FnMut(Request<RecvStream>, SendResponse<Bytes>),
+    ) -> Poll<End> {
+        let mut cx = Context::from_waker(self.frames.waker());
+        loop {
+            match self.connection.poll_accept(&mut cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.pace.asked();
+                    let stream = respond.stream_id().into();
+                    begin(request, respond);
+                    self.answers.ring();
+                    let mut outline = self.outline.borrow_mut();
+                    outline.heads().is_request(stream);
+                    // To ask for one that is not there would cost as much as to read it.
+                    if outline.heads().are_decided() {
+                        return Poll::Pending;
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.tell_of_refused();
+                    return Poll::Ready(failed(&error, self.place));
+                }
+                Poll::Ready(None) => return Poll::Ready(End::Over),
+                Poll::Pending => {
+                    self.tell_of_refused();
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Goes on with the answers that can.
+    fn poll_answers(&mut self, streams: &mut FuturesUnordered<impl Future<Output = Ended>>) {
+        // The library rings as well when it has looked at all of them once: then a second look finds nothing to do.
+        for _ in 0..2 {
+            if !self.answers.take() {
+                return;
+            }
+            let mut cx = Context::from_waker(self.answers.waker());
+            while let Poll::Ready(Some(ended)) = streams.poll_next_unpin(&mut cx) {
+                self.abandoned = match ended {
+                    Ended::Answered => self.abandoned.saturating_sub(1),
+                    Ended::Abandoned => self.abandoned + 1,
+                };
+            }
+        }
     }
 
     /// Tells of the heads that the library refused, once no request is left that came with them.
@@ -195,13 +256,6 @@ impl<H: Handler> Conversation<'_, '_, H> {
             let refused = self.outline.borrow_mut().heads().refused();
             let Some(unread) = refused else { return };
             tell(unread, self.place);
-        }
-    }
-
-    fn note(&mut self, ended: Ended) {
-        match ended {
-            Ended::Answered => self.abandoned = self.abandoned.saturating_sub(1),
-            Ended::Abandoned => self.abandoned += 1,
         }
     }
 
