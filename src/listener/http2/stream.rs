@@ -103,6 +103,8 @@ fn unfold<B: HttpBody>(answer: Answer<B>, is_to_head: bool) -> (Parts, B) {
     let Answer {
         response,
         mut passing,
+        // None is asked for here.
+        takeover: _,
     } = answer;
     let (mut head, body) = response.into_parts();
     if body.size_hint().exact().is_some() && !is_to_head {
