@@ -10,6 +10,7 @@ mod problems;
 mod routes;
 mod secrets;
 mod sections;
+mod state;
 mod tls;
 mod upstreams;
 mod verdicts;
@@ -38,6 +39,10 @@ fn surroundings() -> Surroundings {
             _ => Ok(()),
         },
         now: Timestamp::from_millis(1_767_225_600_000),
+        probe: |directory| match directory.to_str() {
+            Some("/nowhere") => Err(io::Error::other("no such directory")),
+            _ => Ok(()),
+        },
     }
 }
 
