@@ -29,7 +29,7 @@ use crate::wire::rewrite::Cleaner;
 
 use words::{
     apps_in_words, edits_in_words, guard_in_words, limits, line, login_in_words, pages_in_words,
-    prefix_in_words, told_first, upstream_in_words,
+    prefix_in_words, script_in_words, told_first, upstream_in_words,
 };
 
 /// A request that nobody made.
@@ -267,9 +267,14 @@ fn forwarded(
     let sessions = plan.sessions.clone();
     let sealer = Sealer::new(plan.identity.clone(), sessions.token, sessions.beside);
     let upstream = plan.upstreams.get(upstream);
+    let path = changed.as_ref().unwrap_or(path);
+    if let Some(scripts) = upstream.and_then(|upstream| upstream.fastcgi.as_ref()) {
+        scripts.scripts.check(path)?;
+        line(&mut told, "script", &script_in_words(scripts, path));
+    }
     let request = sealer.seal(Outbound {
         head: &mut head,
-        path: changed.as_ref().unwrap_or(path),
+        path,
         body: Inbound::Whole(Bytes::new()),
         peer: &Peer::new(Some(SOME_CLIENT), Scheme::Http, &[]),
         request_id: &RequestId::generate(),

@@ -47,7 +47,8 @@
 //!    (upstream/seal.rs), and waits for a place among those that the backend may have (gateway/crowds.rs). [`upstream`]
 //!    chooses a server (server.rs, watch.rs), takes a connection of this worker's own to it (send.rs, pool.rs), in clear or
 //!    under TLS (stream.rs), and carries the exchange over it (exchange.rs): the request goes out (request.rs) while the
-//!    reply comes in (reply.rs).
+//!    reply comes in (reply.rs). Where scripts answer, both are in the words of FastCGI (upstream/fastcgi), and
+//!    [`domain::script`] says which of them runs.
 //! 7. The answer streams back (http1/answer.rs, outgoing.rs, or http2/stream.rs). Its headers pass as lines
 //!    ([`wire::header_lines`]) unless the route changes them (gateway/cors.rs). With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and writes the access line (telemetry/access.rs).
 //!

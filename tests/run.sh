@@ -9,12 +9,16 @@ has_jdk() { has java && java --list-modules 2>/dev/null | grep '^jdk\.compiler' 
 
 has_pdo_sqlite() { has php && php -m 2>/dev/null | grep -i '^pdo_sqlite$' >/dev/null; }
 
+# Debian names it by its version.
+has_fpm() { compgen -G '/usr/sbin/php-fpm*' >/dev/null; }
+
 missing_packages() {
     has cc || echo build-essential
     has curl || echo curl
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     has php || echo php-cli
     has_pdo_sqlite || echo php-sqlite3
+    has_fpm || echo php-fpm
     has_jdk || echo default-jdk-headless
     has node || echo nodejs
     has nginx || has /usr/sbin/nginx || echo nginx

@@ -1,5 +1,7 @@
 //! What a config means, checked and resolved: the only form in which the other rooms see it.
 
+mod address;
+mod fastcgi;
 mod limits;
 mod route;
 mod server;
@@ -18,13 +20,15 @@ use crate::domain::secret::Secret;
 use crate::domain::session::SessionLimits;
 use crate::domain::token::TokenPlace;
 
+pub use address::{ServerAddress, Spot};
+pub use fastcgi::FastCgiPlan;
 pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
     RefusalShapes, RouteChanges, RoutePlan, Verdict,
 };
 pub use server::{AdminPlan, ListenPlace, ListenPlan, ServerPlan, TlsPlan};
-pub use upstream::{BackendTls, Balance, HealthPlan, ServerAddress, UpstreamPlan};
+pub use upstream::{BackendTls, Balance, HealthPlan, UpstreamPlan};
 
 /// A whole config.
 #[derive(Debug)]

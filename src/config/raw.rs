@@ -4,6 +4,7 @@
 mod limits;
 mod log;
 mod route;
+mod scripts;
 mod secret;
 
 use toml::de::DeValue;
@@ -14,6 +15,7 @@ use super::table::Table;
 pub(super) use limits::RawLimits;
 pub(super) use log::RawLog;
 pub(super) use route::{RawChanges, RawCors, RawDeed, RawHeaders, RawOnLogin, RawRoute, RawRule};
+pub(super) use scripts::RawScripts;
 pub(super) use secret::RawSecret;
 
 /// A text and its place.
@@ -286,6 +288,7 @@ pub(super) struct RawUpstream {
     pub(super) timeout: Option<Text>,
     pub(super) max_requests: Option<At<u64>>,
     pub(super) queue: Option<At<u64>>,
+    pub(super) scripts: RawScripts,
 }
 
 impl RawUpstream {
@@ -303,6 +306,7 @@ impl RawUpstream {
             timeout: upstream.duration("timeout"),
             max_requests: upstream.number("max_requests", 1),
             queue: upstream.number("queue", 0),
+            scripts: RawScripts::fields(upstream),
         }
     }
 }

@@ -90,9 +90,14 @@ impl<'a> Table<'a> {
 
     /// True or false.
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.switch(key).map(|flag| flag.value)
+    }
+
+    /// The same, and where it stands.
+    pub(super) fn switch(&mut self, key: &'static str) -> Option<At<bool>> {
         let At { value, place } = self.any(key)?;
         match value {
-            DeValue::Boolean(flag) => Some(flag),
+            DeValue::Boolean(flag) => Some(place.at(flag)),
             other => self.wrong(key, "true or false", &other, place),
         }
     }

@@ -1,22 +1,20 @@
 //! `[upstreams.NAME]`: the backends.
 
-use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::uri::Authority;
 
 use super::backend_tls;
+use super::fastcgi;
 use super::limits;
-use super::plan::{Balance, HealthPlan, ServerAddress, UpstreamPlan};
+use super::plan::{Balance, HealthPlan, UpstreamPlan};
 use super::raw::{RawHealth, RawUpstream, Text};
+use super::servers::server;
 use super::source::{At, Source};
 use super::surroundings::Surroundings;
 use super::units::duration;
 use crate::domain::host::Host;
 use crate::domain::path::{PathError, RequestPath};
-use crate::domain::peer::Scheme;
 
 pub(super) fn plan(
     raw: Vec<(Text, RawUpstream)>,
@@ -27,8 +25,10 @@ pub(super) fn plan(
     let plan = |(name, raw): (Text, RawUpstream)| {
         let place = raw.servers.as_ref().map(|servers| servers.place);
         let servers = source.accept_all(raw.servers, |text| server(text, surroundings));
+        let fastcgi = fastcgi::plan(&name.value, raw.scripts, (&servers, place), source);
         UpstreamPlan {
             name: name.value,
+            fastcgi: fastcgi.map(Box::new),
             crowd: limits::crowd(raw.max_requests, raw.queue, source),
             host: source.accept(raw.host, host),
             balance: source
@@ -86,35 +86,6 @@ fn health_path(text: &str) -> Result<RequestPath<'static>, NoPath> {
     }
 }
 
-/// Why a text is no server.
-#[derive(Debug, thiserror::Error)]
-enum NoServer {
-    #[error(
-        "`{0}` is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", without path, query and user"
-    )]
-    Form(String),
-    #[error("the name `{name}` does not resolve: {error}")]
-    Unresolved {
-        name: String,
-        #[source]
-        error: io::Error,
-    },
-}
-
-fn server(text: &str, surroundings: &Surroundings) -> Result<ServerAddress, NoServer> {
-    let address = address(text).ok_or_else(|| NoServer::Form(text.to_owned()))?;
-    if address.host().parse::<IpAddr>().is_ok() {
-        return Ok(address);
-    }
-    match (surroundings.look_up)(address.host(), address.port()) {
-        Ok(()) => Ok(address),
-        Err(error) => Err(NoServer::Unresolved {
-            name: address.host().to_owned(),
-            error,
-        }),
-    }
-}
-
 /// A text that is no `Host`.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -125,19 +96,4 @@ struct NoHost(String);
 fn host(text: &str) -> Result<HeaderValue, NoHost> {
     let value = Host::parse(text).and_then(|_| HeaderValue::from_str(text).ok());
     value.ok_or_else(|| NoHost(text.to_owned()))
-}
-
-fn address(text: &str) -> Option<ServerAddress> {
-    let plain = text
-        .strip_prefix("http://")
-        .map(|rest| (Scheme::Http, rest));
-    let secure = || Some((Scheme::Https, text.strip_prefix("https://")?));
-    let (scheme, authority) = plain.or_else(secure)?;
-    let authority: Authority = authority.parse().ok()?;
-    let host = authority.host();
-    let is_bare = authority.as_str() == host;
-    let has_port = authority.port_u16().is_some_and(|port| port > 0);
-    let has_user = authority.as_str().contains('@');
-    (!host.is_empty() && !has_user && (is_bare || has_port))
-        .then(|| ServerAddress::new(scheme, authority))
 }

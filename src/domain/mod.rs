@@ -22,6 +22,7 @@ pub mod phone_code;
 pub mod prefix;
 pub mod refusal;
 pub mod route;
+pub mod script;
 pub mod secret;
 pub mod session;
 pub mod template;

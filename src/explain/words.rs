@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::config::plan::{Action, Apps, Guard, OnFailure, OnLogin, Plan};
+use crate::config::plan::{Action, Apps, FastCgiPlan, Guard, OnFailure, OnLogin, Plan};
 use crate::domain::app_choice::AppChoice;
 use crate::domain::cors::Cors;
 use crate::domain::header_edits::HeaderEdits;
+use crate::domain::path::RequestPath;
 use crate::domain::prefix::{PathPrefix, PrefixChange};
+use crate::domain::script::Script;
 
 /// Who is told of a login before it is answered.
 pub(super) fn told_first(plan: &Plan, to: &OnLogin) -> String {
@@ -80,6 +82,17 @@ pub(super) fn edits_in_words(edits: &HeaderEdits) -> String {
     let removed = removed.map(|name| format!("without {name}"));
     let lines: Vec<_> = set.chain(removed).collect();
     lines.join("\n          ")
+}
+
+/// Which script a path runs, and where it lies.
+pub(super) fn script_in_words(scripts: &FastCgiPlan, path: &RequestPath<'_>) -> String {
+    let Script { name, info } = scripts.scripts.find(path);
+    let (name, info) = (String::from_utf8_lossy(name), String::from_utf8_lossy(info));
+    let root = &scripts.root;
+    format!(
+        "{} of {root}, with the path {info:?}",
+        name.trim_start_matches('/')
+    )
 }
 
 pub(super) fn prefix_in_words(change: &PrefixChange) -> String {

@@ -33,6 +33,11 @@ impl Gateway {
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
+        let scripts = self.upstreams.scripts(upstream);
+        if scripts.is_some() && !admission.body.is_measured() {
+            let measuring = self.measure_and_forward(upstream, onward, head, admission, visit);
+            return Box::pin(measuring).await;
+        }
         let sealed = {
             let Onward { route, path, peer } = onward;
             let Admission { session, body } = admission;
@@ -40,9 +45,13 @@ impl Gateway {
                 Some(change) => Some(self.lead_on(path, change)?),
                 None => None,
             };
+            let path = changed.as_deref().unwrap_or(path);
+            if let Some(scripts) = scripts {
+                scripts.scripts.check(path)?;
+            }
             self.sealer.seal(Outbound {
                 head,
-                path: changed.as_deref().unwrap_or(path),
+                path,
                 body,
                 peer,
                 request_id: &visit.request_id,
@@ -56,6 +65,26 @@ impl Gateway {
         let answer = self.upstreams.send(upstream, sealed).await;
         visit.upstream_took = Some(since.elapsed());
         Ok(answer?.map(AnswerBody::upstream))
+    }
+
+    /// The same for scripts, which are told the length of a body before it comes, where the client does not tell it.
+    async fn measure_and_forward(
+        &self,
+        upstream: usize,
+        onward: Onward<'_>,
+        head: &mut Parts,
+        admission: Admission,
+        visit: &mut Visit,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let Admission { session, body } = admission;
+        let most = self
+            .upstreams
+            .scripts(upstream)
+            .map(|scripts| scripts.max_chunked_body);
+        let within = self.shared.plan.server.idle_timeout;
+        let body = body.measured(most.unwrap_or(0), within).await?;
+        let admission = Admission { session, body };
+        Box::pin(self.forward(upstream, onward, head, admission, visit)).await
     }
 
     /// The path with another beginning; in a box, since few have one.

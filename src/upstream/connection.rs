@@ -1,25 +1,28 @@
 //! A connection to a server: its bytes, in and out. Knows no HTTP.
 
 use std::io::{self, IoSlice};
+use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{sleep, timeout};
 
 use super::alarm::Alarm;
 use super::error::ConnectError;
 use super::pool::Meter;
 use super::stream::Stream;
-use crate::config::plan::{BackendTls, ServerAddress};
+use crate::config::plan::{BackendTls, ServerAddress, Spot};
 
 /// What is read at once where little is expected, in bytes.
 pub(super) const SIP: usize = 8 * 1024;
 /// When the kernel asks a silent server whether it is still there, and how often until it gives it up.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: u32 = 4;
+/// When a unix socket that is full is tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// An open connection, counted while it lasts.
 #[derive(Debug)]
@@ -122,14 +125,28 @@ impl Connection {
 }
 
 async fn connect(address: &ServerAddress, tls: Option<&BackendTls>) -> io::Result<Stream> {
-    let stream = TcpStream::connect((address.host(), address.port())).await?;
+    let (host, port) = match address.spot() {
+        Spot::Tcp { host, port } => (host, port),
+        Spot::Unix(path) => return Ok(Stream::Unix(connect_locally(path).await?)),
+    };
+    let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE)
         .with_interval(KEEPALIVE)
         .with_retries(KEEPALIVE_PROBES);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    Stream::secure(stream, address, tls).await
+    Stream::secure(stream, host, tls.filter(|_| address.is_secure())).await
+}
+
+/// Connects to a socket of this machine. Where too many wait for its server already, TCP would try again by itself.
+async fn connect_locally(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN_AFTER).await,
+            connected => return connected,
+        }
+    }
 }
 
 impl Open {

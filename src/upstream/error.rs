@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::body::BodyCut;
+use super::fastcgi::BadRecord;
 use crate::domain::refusal::RefusalCode;
 use crate::metrics::UpstreamOutcome;
 use crate::wire::body::too_large;
@@ -48,6 +49,18 @@ pub enum Broken {
     /// A chunk that is none.
     #[error(transparent)]
     Chunk(#[from] BadChunk),
+    /// A record that is none of FastCGI.
+    #[error(transparent)]
+    Record(#[from] BadRecord),
+    /// What comes in the records does not begin as an answer of CGI does.
+    #[error("it does not begin with headers as CGI has them")]
+    NotCgi,
+    /// A FastCGI server has no room for the request.
+    #[error("it has no room for the request")]
+    Overloaded,
+    /// A FastCGI server does not take such requests.
+    #[error("it refuses such requests, with the FastCGI status {0}")]
+    Refused(u8),
 }
 
 /// Why a request got no answer, or not all of it.
@@ -145,6 +158,7 @@ impl From<SendError> for Refusal {
         let code = match &error {
             SendError::Unreachable { source, .. } if source.is_ours() => RefusalCode::Overloaded,
             SendError::NoServer | SendError::Unreachable { .. } => RefusalCode::UpstreamUnreachable,
+            SendError::Failed(Broken::Overloaded) => RefusalCode::Overloaded,
             SendError::Unsent | SendError::Failed(_) | SendError::Upgrade => {
                 RefusalCode::UpstreamFailed
             }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::connection::SIP;
 use super::error::{Broken, SendError};
+use super::fastcgi::Incoming;
 use super::pool::Lease;
 use super::reply::Reply;
 use super::request::Request;
@@ -30,15 +31,19 @@ pub(super) struct Exchange {
     room: usize,
     /// How many answers only said to go on.
     passed_over: usize,
+    /// What comes of the answer where a script gives it.
+    incoming: Option<Box<Incoming>>,
 }
 
 impl Exchange {
     pub(super) fn new(lease: Lease, request: Request) -> Self {
+        let incoming = request.run().map(|run| Box::new(Incoming::new(run)));
         Self {
             lease,
             request,
             room: SIP,
             passed_over: 0,
+            incoming,
         }
     }
 
@@ -89,16 +94,20 @@ impl Exchange {
     ) -> Poll<Result<Option<Bytes>, SendError>> {
         self.send(cx)?;
         loop {
-            let data = framing
-                .take(&mut self.lease.connection.buffer)
-                .map_err(Broken::Chunk)?;
+            let buffer = &mut self.lease.connection.buffer;
+            let data = match &mut self.incoming {
+                Some(incoming) => incoming.take_data(framing, buffer)?,
+                None => framing.take(buffer).map_err(Broken::Chunk)?,
+            };
             if data.is_some() || framing.is_done() {
                 return Poll::Ready(Ok(data));
             }
             if ready!(self.poll_more(framing, cx)).map_err(Broken::Io)? == 0 {
                 return Poll::Ready(match framing {
-                    Framing::Close => Ok(None),
-                    Framing::Length(_) | Framing::Chunks(_) => Err(Broken::Ended.into()),
+                    Framing::Close if self.incoming.is_none() => Ok(None),
+                    Framing::Close | Framing::Length(_) | Framing::Chunks(_) => {
+                        Err(Broken::Ended.into())
+                    }
                 });
             }
         }
@@ -110,8 +119,11 @@ impl Exchange {
     }
 
     /// Gives the connection back after the answer, if it can carry another request.
-    pub(super) fn end(self: Box<Self>, keeps_alive: bool) {
-        if keeps_alive && self.request.is_taken() && self.lease.connection.buffer.is_empty() {
+    pub(super) fn end(mut self: Box<Self>, keeps_alive: bool) {
+        let buffer = &mut self.lease.connection.buffer;
+        let incoming = self.incoming.as_mut();
+        let is_over = incoming.is_none_or(|incoming| incoming.is_over(buffer));
+        if keeps_alive && is_over && buffer.is_empty() && self.request.is_taken() {
             self.lease.give_back();
         }
     }
@@ -130,6 +142,9 @@ impl Exchange {
     /// Takes the head of the answer, if all of it is there; what only says to go on is passed over.
     fn take_reply(&mut self, hidden: &ManagedNames) -> Result<Option<Reply>, SendError> {
         let (buffer, is_to_head) = (&mut self.lease.connection.buffer, self.request.is_to_head());
+        if let Some(incoming) = &mut self.incoming {
+            return Ok(incoming.take_reply(buffer, is_to_head, hidden)?);
+        }
         while let Some(reply) = Reply::take(buffer, is_to_head, hidden)? {
             if reply.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Err(SendError::Upgrade);

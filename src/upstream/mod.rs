@@ -8,6 +8,7 @@ mod call;
 mod connection;
 mod error;
 mod exchange;
+pub mod fastcgi;
 mod pool;
 mod reply;
 mod request;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use http::Response;
 
-use crate::config::plan::UpstreamPlan;
+use crate::config::plan::{FastCgiPlan, UpstreamPlan};
 use crate::domain::managed_names::ManagedNames;
 use crate::metrics::WorkerMetrics;
 
@@ -64,6 +65,12 @@ impl Upstreams {
     #[must_use]
     pub fn plan(&self, index: usize) -> Option<&UpstreamPlan> {
         self.upstreams.get(index).map(Upstream::plan)
+    }
+
+    /// The scripts of the upstream at `index`, if its servers speak FastCGI.
+    #[must_use]
+    pub fn scripts(&self, index: usize) -> Option<&FastCgiPlan> {
+        self.plan(index)?.fastcgi.as_deref()
     }
 
     /// Sends a sealed request to the upstream at `index` and gives its answer as soon as the head is there.

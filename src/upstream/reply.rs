@@ -15,9 +15,9 @@ use crate::wire::framing::{Framing, Life, has_no_body, is_named, read_length};
 use crate::wire::header_lines::HeaderLines;
 
 /// The longest head, in bytes.
-const LONGEST_HEAD: usize = 64 * 1024;
+pub(super) const LONGEST_HEAD: usize = 64 * 1024;
 /// The most headers.
-const MOST_HEADERS: usize = 128;
+pub(super) const MOST_HEADERS: usize = 128;
 /// What the headers for the client take at once, in bytes; most are shorter.
 const USUAL_LINES: usize = 512;
 
@@ -63,20 +63,42 @@ impl Reply {
             .code
             .and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(Broken::NotHttp(httparse::Error::Status))?;
-        let is_http_1_1 = response.version == Some(1);
-        let mut frame = Frame::read(response.headers, is_http_1_1)?;
-        if is_to_head || has_no_body(status) {
+        let ends = Ends {
+            is_http_1_1: response.version == Some(1),
+            is_to_head,
+        };
+        let reply = Self::of(status, response.headers, ends, hidden)?;
+        buffer.advance(end);
+        Ok(Some(reply))
+    }
+
+    /// The answer of this status and these headers.
+    pub(super) fn of(
+        status: StatusCode,
+        headers: &[Header<'_>],
+        ends: Ends,
+        hidden: &ManagedNames,
+    ) -> Result<Self, Broken> {
+        let mut frame = Frame::read(headers, ends.is_http_1_1)?;
+        if ends.is_to_head || has_no_body(status) {
             frame = frame.without_body(status);
         }
-        let headers = passing(response.headers, &frame, hidden);
-        buffer.advance(end);
-        Ok(Some(Self {
+        Ok(Self {
             status,
-            headers,
+            headers: passing(headers, &frame, hidden),
             keeps_alive: frame.keeps_alive && frame.body != Framing::Close,
             body: frame.body,
-        }))
+        })
     }
+}
+
+/// What tells where an answer ends, beside its own headers.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    /// Whether its body may come in chunks.
+    pub(super) is_http_1_1: bool,
+    /// Whether the request was HEAD, so that it has none.
+    pub(super) is_to_head: bool,
 }
 
 /// What the headers of one hop say.
@@ -155,7 +177,7 @@ fn passing(headers: &[Header<'_>], frame: &Frame, hidden: &ManagedNames) -> Head
 }
 
 /// Where the empty line behind a head ends. Some servers end lines without CR.
-fn end_of_head(buffer: &[u8]) -> Option<usize> {
+pub(super) fn end_of_head(buffer: &[u8]) -> Option<usize> {
     let breaks = memchr::memchr_iter(b'\n', buffer);
     breaks
         .map(|at| at + 1)

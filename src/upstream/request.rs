@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::body::{BodyCut, SealedBody};
 use super::connection::Connection;
+use super::fastcgi::{END_OF_INPUT, MOST_CONTENT, Run, input};
 use super::seal::Sealed;
 
 /// What ends a chunk.
@@ -26,12 +27,23 @@ pub(super) struct Request {
     pieces: [Bytes; 3],
     body: SealedBody,
     is_to_head: bool,
-    is_chunked: bool,
+    wrapping: Wrapping,
+    /// The script that answers, if one does.
+    run: Option<Box<Run>>,
     progress: Progress,
     is_deaf: bool,
     moved_at: Instant,
     /// How long a client may let its body rest.
     patience: Duration,
+}
+
+/// What is put around the pieces of a body.
+#[derive(Debug)]
+enum Wrapping {
+    Nothing,
+    Chunks,
+    /// Records of FastCGI, each of which takes only so much: this is what is left of a piece.
+    Records(Bytes),
 }
 
 /// How much of a request is out.
@@ -48,13 +60,22 @@ impl Request {
     /// A request of which nothing is out yet at `now`. A client may let its body rest for `patience`.
     pub(super) fn new(sealed: Sealed, patience: Duration, now: Instant) -> Self {
         let is_to_head = sealed.is_to_head();
-        let (head, body) = sealed.into_parts();
+        let (mut head, body, run) = sealed.into_parts();
+        let wrapping = match (&run, body.length()) {
+            (None, Some(_)) => Wrapping::Nothing,
+            (None, None) => Wrapping::Chunks,
+            (Some(_), _) => Wrapping::Records(Bytes::new()),
+        };
+        if run.is_some() && body.is_empty() {
+            head.extend_from_slice(&END_OF_INPUT);
+        }
         Self {
             head,
             gone: 0,
             pieces: [Bytes::new(), Bytes::new(), Bytes::new()],
             is_to_head,
-            is_chunked: body.length().is_none(),
+            wrapping,
+            run,
             body,
             progress: Progress::Nothing,
             is_deaf: false,
@@ -86,7 +107,7 @@ impl Request {
 
     /// Whether all of it is out, or nobody listens any more.
     pub(super) fn is_sent(&self) -> bool {
-        self.is_deaf || (self.body.is_empty() && !self.is_any_left())
+        self.is_deaf || (self.body.is_empty() && !self.is_any_left() && !self.is_any_kept())
     }
 
     /// Whether the server was gone before anything of it was out.
@@ -115,6 +136,11 @@ impl Request {
         self.is_to_head
     }
 
+    /// The script that answers, if one does.
+    pub(super) fn run(&self) -> Option<&Run> {
+        self.run.as_deref()
+    }
+
     /// Whether it is the client's turn to send more of the body.
     pub(super) fn is_awaited(&self) -> bool {
         self.body.is_awaited()
@@ -127,29 +153,67 @@ impl Request {
 
     /// Takes the next piece of the body, once the one before is out.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyCut>> {
-        let [size, data, end] = &mut self.pieces;
-        if self.body.is_empty() || data.has_remaining() || end.has_remaining() {
+        let [_, data, end] = &self.pieces;
+        if data.has_remaining() || end.has_remaining() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.body.is_empty() || self.is_any_kept() {
+            self.wrap_kept();
             return Poll::Ready(Ok(()));
         }
         let piece = ready!(self.body.poll_piece(self.patience, cx))?;
         if self.progress != Progress::Nothing {
             self.moved_at = Instant::now();
         }
-        if self.is_chunked {
-            if !piece.is_empty() {
-                *size = Bytes::from(format!("{:x}\r\n", piece.len()));
-                *end = CRLF;
+        let [size, data, end] = &mut self.pieces;
+        match &mut self.wrapping {
+            Wrapping::Nothing => {}
+            Wrapping::Chunks => {
+                if !piece.is_empty() {
+                    *size = Bytes::from(format!("{:x}\r\n", piece.len()));
+                    *end = CRLF;
+                }
+                if self.body.is_empty() {
+                    *end = if piece.is_empty() {
+                        LAST_CHUNK
+                    } else {
+                        Bytes::from_static(b"\r\n0\r\n\r\n")
+                    };
+                }
             }
-            if self.body.is_empty() {
-                *end = if piece.is_empty() {
-                    LAST_CHUNK
-                } else {
-                    Bytes::from_static(b"\r\n0\r\n\r\n")
-                };
+            Wrapping::Records(kept) => {
+                if piece.is_empty() {
+                    *end = END_OF_INPUT;
+                }
+                *kept = piece;
+                self.wrap_kept();
+                return Poll::Ready(Ok(()));
             }
         }
         *data = piece;
         Poll::Ready(Ok(()))
+    }
+
+    /// Makes a record of what is kept, as much as one takes.
+    fn wrap_kept(&mut self) {
+        let Wrapping::Records(kept) = &mut self.wrapping else {
+            return;
+        };
+        if kept.is_empty() {
+            return;
+        }
+        let content = kept.split_to(kept.len().min(MOST_CONTENT));
+        let is_last = kept.is_empty() && self.body.is_empty();
+        let end = if is_last { END_OF_INPUT } else { Bytes::new() };
+        self.pieces = [input(content.len()), content, end];
+    }
+
+    /// Whether some of a piece waits for a record of its own.
+    fn is_any_kept(&self) -> bool {
+        match &self.wrapping {
+            Wrapping::Records(kept) => kept.has_remaining(),
+            Wrapping::Nothing | Wrapping::Chunks => false,
+        }
     }
 
     fn poll_write(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<()> {

@@ -5,8 +5,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::SealedBody;
+use super::fastcgi::{Run, drop_ambiguous, shown, write_head};
 use super::server::user_of;
-use crate::config::plan::{Balance, IdentityHeader, IdentityPlan, RouteChanges, UpstreamPlan};
+use crate::config::plan::{
+    Balance, FastCgiPlan, IdentityHeader, IdentityPlan, RouteChanges, UpstreamPlan,
+};
 use crate::domain::header_edits::HeaderEdits;
 use crate::domain::identity::Facts;
 use crate::domain::managed_names::{ManagedNames, X_REQUEST_ID, X_WXGATE_EVENT};
@@ -36,6 +39,8 @@ pub struct Sealed {
     is_to_head: bool,
     user: Option<u64>,
     body: SealedBody,
+    /// Where a script answers, and the head is its environment.
+    run: Option<Box<Run>>,
 }
 
 /// What is to be sent, and on whose behalf.
@@ -70,6 +75,8 @@ pub struct Changes<'a> {
     pub by_user: bool,
     /// Headers that the client sends in vain, and those that take their place.
     pub headers: Option<&'a HeaderEdits>,
+    /// The scripts that answer, if no server does.
+    pub scripts: Option<&'a FastCgiPlan>,
 }
 
 impl<'a> Changes<'a> {
@@ -79,6 +86,7 @@ impl<'a> Changes<'a> {
         Self {
             host: upstream.and_then(|upstream| upstream.host.as_ref()),
             by_user: upstream.is_some_and(|upstream| upstream.balance == Balance::OpenId),
+            scripts: upstream.and_then(|upstream| upstream.fastcgi.as_deref()),
             ..Self::default()
         }
     }
@@ -98,6 +106,9 @@ impl<'a> Changes<'a> {
     /// Takes out of the client's headers what others take the place of, and gives the host that it asked for, if that is
     /// one of them.
     fn make_room(&self, headers: &mut HeaderMap) -> Option<HeaderValue> {
+        if self.scripts.is_some() {
+            drop_ambiguous(headers);
+        }
         if let Some(edits) = self.headers {
             edits.take_out(headers);
         }
@@ -206,7 +217,12 @@ impl Sealer {
             write_header(&X_WXGATE_EVENT, &event.as_header(), &mut text);
         }
         text.extend_from_slice(b"\r\n");
+        let run = changes.scripts.map(|scripts| {
+            text = write_head(&text, scripts, path, peer);
+            Box::new(Run::of(scripts, request_id))
+        });
         Sealed {
+            run,
             head: text,
             is_idempotent: head.method.is_idempotent(),
             is_to_head: head.method == Method::HEAD,
@@ -277,7 +293,10 @@ impl Sealed {
     /// The request line and the headers, line by line, for those who only want to see them.
     #[must_use]
     pub fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.head).replace("\r\n", "\n")
+        match self.run {
+            Some(_) => shown(&self.head),
+            None => String::from_utf8_lossy(&self.head).replace("\r\n", "\n"),
+        }
     }
 
     /// The same request once more, if it may be repeated.
@@ -285,6 +304,7 @@ impl Sealed {
         let spare = || Self {
             head: self.head.clone(),
             body: SealedBody::Empty,
+            run: self.run.clone(),
             ..*self
         };
         self.is_repeatable().then(spare)
@@ -300,9 +320,9 @@ impl Sealed {
         self.user
     }
 
-    /// The bytes of the head, and the body.
-    pub(super) fn into_parts(self) -> (Vec<u8>, SealedBody) {
-        (self.head, self.body)
+    /// The bytes of the head, the body, and the script, if one answers.
+    pub(super) fn into_parts(self) -> (Vec<u8>, SealedBody, Option<Box<Run>>) {
+        (self.head, self.body, self.run)
     }
 }
 

@@ -177,6 +177,7 @@ fn mixed(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::plan::Spot;
     use crate::domain::peer::Scheme;
     use crate::upstream::connection::tests::meter;
 
@@ -200,10 +201,14 @@ mod tests {
     }
 
     fn ports(servers: &Servers) -> Vec<u16> {
-        servers
-            .in_turn(None, None)
-            .map(|server| server.address.port())
-            .collect()
+        servers.in_turn(None, None).map(port).collect()
+    }
+
+    fn port(server: &Server) -> u16 {
+        match server.address.spot() {
+            Spot::Tcp { port, .. } => port,
+            Spot::Unix(_) => panic!("none of them is there"),
+        }
     }
 
     #[tokio::test]
@@ -221,7 +226,7 @@ mod tests {
         let tried = servers
             .in_turn(None, None)
             .inspect(|server| server.rest(REST));
-        let ports: Vec<_> = tried.map(|server| server.address.port()).collect();
+        let ports: Vec<_> = tried.map(port).collect();
         assert_eq!(ports, [1, 2, 3]);
     }
 
@@ -258,7 +263,7 @@ mod tests {
         let servers = balanced(Balance::OpenId);
         let first = |user: u32| {
             let user = Some(user_of(&format!("oUser{user}")));
-            servers.in_turn(user, None).next().unwrap().address.port()
+            port(servers.in_turn(user, None).next().unwrap())
         };
         let before: Vec<_> = (0..3000).map(first).collect();
         for port in 1..=3 {
@@ -287,7 +292,7 @@ mod tests {
         let servers = servers();
         for (failed, order) in [(0, [2, 3, 1]), (1, [3, 1, 2]), (2, [1, 2, 3])] {
             let again = servers.in_turn(Some(7), Some(failed));
-            let ports: Vec<_> = again.map(|server| server.address.port()).collect();
+            let ports: Vec<_> = again.map(port).collect();
             assert_eq!(ports, order);
         }
     }

@@ -9,32 +9,33 @@ use bytes::BytesMut;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::config::plan::{BackendTls, ServerAddress};
+use crate::config::plan::BackendTls;
 
 /// A stream of bytes to and from a server.
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    /// The same stream as `address` wants it: a server under TLS must be the one that `tls` says.
+    /// The same stream under TLS, if that is wanted: the server at `host` must be the one that `tls` says.
     pub(super) async fn secure(
         stream: TcpStream,
-        address: &ServerAddress,
+        host: &str,
         tls: Option<&BackendTls>,
     ) -> io::Result<Self> {
-        let Some(tls) = tls.filter(|_| address.is_secure()) else {
+        let Some(tls) = tls else {
             return Ok(Self::Tcp(stream));
         };
         let name = match &tls.server_name {
             Some(name) => name.clone(),
-            None => ServerName::try_from(address.host().to_owned()).map_err(io::Error::other)?,
+            None => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
         };
         let connector = TlsConnector::from(tls.config.clone());
         let stream = connector.connect(name, stream).await?;
@@ -49,6 +50,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Self::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             Self::Tls(stream) => pin!(stream.read_buf(buffer)).poll(cx),
         }
     }
@@ -63,6 +65,7 @@ impl Stream {
             // The system takes one piece for less than a list of one.
             (Self::Tcp(stream), [piece]) => Pin::new(stream).poll_write(cx, piece),
             (Self::Tcp(stream), pieces) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            (Self::Unix(stream), pieces) => Pin::new(stream).poll_write_vectored(cx, pieces),
             (Self::Tls(stream), pieces) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
@@ -70,7 +73,7 @@ impl Stream {
     /// Writes what was kept back.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -78,7 +81,7 @@ impl Stream {
     /// Whether nothing is kept back.
     pub(super) fn is_flushed(&self) -> bool {
         match self {
-            Self::Tcp(_) => true,
+            Self::Tcp(_) | Self::Unix(_) => true,
             Self::Tls(stream) => !stream.get_ref().1.wants_write(),
         }
     }
@@ -86,7 +89,7 @@ impl Stream {
     /// Whether a write that failed has sent nothing. Under TLS some of it may be out.
     pub(super) fn fails_whole(&self) -> bool {
         match self {
-            Self::Tcp(_) => true,
+            Self::Tcp(_) | Self::Unix(_) => true,
             Self::Tls(_) => false,
         }
     }
@@ -96,14 +99,16 @@ impl Stream {
     pub(super) fn is_quiet(&mut self) -> bool {
         match self {
             Self::Tcp(stream) => is_silence(stream.try_read(&mut [0])),
+            Self::Unix(stream) => is_silence(stream.try_read(&mut [0])),
             Self::Tls(_) => self.is_certainly_quiet(),
         }
     }
 
     /// The same, asked of the system: a server may have spoken since the runtime last listened.
     pub(super) fn is_certainly_quiet(&mut self) -> bool {
-        let stream: &TcpStream = match self {
-            Self::Tcp(stream) => stream,
+        let socket = match self {
+            Self::Tcp(stream) => SockRef::from(&*stream),
+            Self::Unix(stream) => SockRef::from(&*stream),
             Self::Tls(stream) => {
                 let (stream, session) = stream.get_mut();
                 // What was read with an answer, and is none of it.
@@ -113,10 +118,10 @@ impl Stream {
                 if !is_empty {
                     return false;
                 }
-                stream
+                SockRef::from(&*stream)
             }
         };
-        is_silence(SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]))
+        is_silence(socket.peek(&mut [MaybeUninit::uninit()]))
     }
 
     /// The socket below.
@@ -125,6 +130,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) => panic!("it is no TCP"),
         }
     }
 }

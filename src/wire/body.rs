@@ -50,6 +50,29 @@ impl Inbound {
         }
     }
 
+    /// Whether it is known how many bytes it has.
+    #[must_use]
+    pub fn is_measured(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Streaming { body, .. } => body.size_hint().exact().is_some(),
+        }
+    }
+
+    /// The same body, its length known: all of it, which must be there `within` a time.
+    ///
+    /// # Errors
+    ///
+    /// `body_too_large` over `most` bytes or its own limit; `bad_request` if it breaks off or is not there in time.
+    pub async fn measured(self, most: u64, within: Duration) -> Result<Self, Refusal> {
+        match self {
+            Self::Streaming { body, limit } => {
+                read(body, limit.min(most), within).await.map(Self::Whole)
+            }
+            Self::Whole(bytes) => Ok(Self::Whole(bytes)),
+        }
+    }
+
     /// Reads the body whole, unless that was done already.
     ///
     /// # Errors

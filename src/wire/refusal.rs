@@ -14,6 +14,7 @@ use crate::domain::app_choice::NoApp;
 use crate::domain::path::PathError;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::route::NoRoute;
+use crate::domain::script::HiddenScript;
 use crate::domain::template::{Placeholder, Template};
 
 /// Why a request is refused: a code for the client, and a reason for the operator's log alone.
@@ -142,6 +143,12 @@ impl From<PathError> for Refusal {
 impl From<NoApp> for Refusal {
     fn from(error: NoApp) -> Self {
         Self::bad_request(error.to_string())
+    }
+}
+
+impl From<HiddenScript> for Refusal {
+    fn from(hidden: HiddenScript) -> Self {
+        Self::new(RefusalCode::RouteNotFound, hidden.to_string())
     }
 }
 

@@ -185,7 +185,7 @@ fn multipart(length: usize) -> Vec<u8> {
     [head.as_slice(), &file, b"\r\n--border--\r\n"].concat()
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes)
         .iter()

@@ -150,7 +150,7 @@ gateway.toml:3:1: unknown key `wokers` in [server]; did you mean `workers`? Ther
 `max_header_bytes`, `max_body`, `drain_timeout`, `tls`, `hsts`, `redirect` and `h2c`
 gateway.toml:7:18: the environment variable `UNSET_SECRET` is not set
 gateway.toml:10:12: `ftp://127.0.0.1` is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", \
-without path, query and user
+without path, query and user, \"unix:/PATH\", or for FastCGI \"fcgi://HOST:PORT\" or \"fcgi+unix:/PATH\"
 gateway.toml:14:12: `java` is no upstream; there is only `php`
 ";
 

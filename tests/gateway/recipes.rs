@@ -7,6 +7,7 @@ mod ext_authz;
 mod forward_auth;
 mod fronts;
 mod login_key_body;
+mod php_fpm;
 mod sessionid_header;
 mod silent_unionid;
 mod wafer1;

@@ -1,17 +1,16 @@
 //! A named set of backend servers, as the config means it. Knows no routes.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::uri::Authority;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
+use super::address::ServerAddress;
+use super::fastcgi::FastCgiPlan;
 use super::limits::CrowdPlan;
 use crate::domain::path::RequestPath;
-use crate::domain::peer::Scheme;
 
 /// `[upstreams.NAME]`.
 #[derive(Clone, Debug)]
@@ -34,6 +33,8 @@ pub struct UpstreamPlan {
     pub host: Option<HeaderValue>,
     /// How those of them that speak TLS are known; there if one does.
     pub tls: Option<BackendTls>,
+    /// What they run; there if they speak FastCGI.
+    pub fastcgi: Option<Box<FastCgiPlan>>,
     /// Until a connection stands.
     pub connect_timeout: Duration,
     /// Until the response head.
@@ -71,57 +72,4 @@ pub struct BackendTls {
     pub config: Arc<ClientConfig>,
     /// The name that it must have, and is asked for; without it, the host of its address.
     pub server_name: Option<ServerName<'static>>,
-}
-
-/// `"http://host:port"` or `"https://host:port"`, without path, query and user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAddress {
-    authority: Authority,
-    scheme: Scheme,
-}
-
-impl ServerAddress {
-    /// Takes an authority that has a port, or means the usual one of the scheme.
-    #[must_use]
-    pub fn new(scheme: Scheme, authority: Authority) -> Self {
-        Self { authority, scheme }
-    }
-
-    /// Whether it speaks TLS.
-    #[must_use]
-    pub fn is_secure(&self) -> bool {
-        self.scheme == Scheme::Https
-    }
-
-    /// Both as they are written.
-    #[must_use]
-    pub fn authority(&self) -> &str {
-        self.authority.as_str()
-    }
-
-    /// The name or address, an IPv6 one without its brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        let host = self.authority.host();
-        host.trim_start_matches('[').trim_end_matches(']')
-    }
-
-    /// The port.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        let usual = match self.scheme {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
-        };
-        self.authority.port_u16().unwrap_or(usual)
-    }
-}
-
-impl fmt::Display for ServerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.scheme {
-            Scheme::Http => self.authority.fmt(f),
-            Scheme::Https => write!(f, "https://{}", self.authority),
-        }
-    }
 }

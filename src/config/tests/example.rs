@@ -59,6 +59,13 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
         "{backend}:7: no server of this upstream speaks TLS; write \"https://…\", or remove `tls`"
     );
     let state_key = line_of("encryption_keys");
+    // And they speak HTTP.
+    let no_scripts = |key: &str| {
+        let (line, column) = (line_of(&format!("{key} =")), key.len() + 4);
+        format!(
+            "{line}:{column}: `{key}` is for servers that speak FastCGI; write \"fcgi://…\", or remove it"
+        )
+    };
     assert_eq!(
         problems(&text),
         [
@@ -69,6 +76,11 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
             named("unionid"),
             named("appid"),
             no_tls,
+            no_scripts("root"),
+            no_scripts("script"),
+            no_scripts("scripts"),
+            no_scripts("keep_alive"),
+            no_scripts("max_chunked_body"),
             choice,
             prefix,
         ]
@@ -102,6 +114,10 @@ fn what_the_example_comments_out_is_the_default() {
             "max_connections_per_address",
             "max_requests",
             "queue",
+            "root",
+            "script",
+            "keep_alive",
+            "max_chunked_body",
             "requests_per_address",
             "requests_per_user",
             "logins_per_address",
@@ -203,6 +219,11 @@ fn the_example_shows_every_key() {
         "max_connections_per_address",
         "max_requests",
         "queue",
+        "root",
+        "script",
+        "scripts",
+        "keep_alive",
+        "max_chunked_body",
     ] {
         assert!(
             text.lines()

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::plan;
 use crate::config::plan::{
     Action, Apps, Forward, Guard, IdentityPlan, ListenPlace, ListenPlan, LogFormat, Plan,
+    ServerAddress, Spot,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::host_pattern::HostPattern;
@@ -182,10 +183,10 @@ fn a_server_is_a_name_or_an_address_with_port_80_as_default() {
     let plan =
         plan("upstreams.a.servers = [\"http://php\", \"http://[::1]:81\", \"http://10.0.0.1:82\"]");
     let servers = plan.upstreams[0].servers.iter();
-    let servers: Vec<_> = servers
-        .map(|server| (server.host(), server.port()))
-        .collect();
-    assert_eq!(servers, [("php", 80), ("::1", 81), ("10.0.0.1", 82)]);
+    let servers: Vec<_> = servers.map(ServerAddress::spot).collect();
+    let spot = |(host, port)| Spot::Tcp { host, port };
+    let expected = [("php", 80), ("::1", 81), ("10.0.0.1", 82)];
+    assert_eq!(servers, expected.map(spot));
     assert_eq!(plan.upstreams[0].connect_timeout, Duration::from_secs(2));
     assert_eq!(plan.upstreams[0].timeout, Duration::from_mins(1));
 }

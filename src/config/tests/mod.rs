@@ -8,6 +8,7 @@ mod meanings;
 mod on_login;
 mod problems;
 mod routes;
+mod scripts;
 mod secrets;
 mod sections;
 mod state;

@@ -1,11 +1,12 @@
 //! Backends that mean nothing, and those that speak TLS.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 
 use super::{Directory, check, plan, problems, surroundings};
-use crate::config::plan::Balance;
+use crate::config::plan::{Balance, Spot};
 use crate::config::read;
 
 #[test]
@@ -44,31 +45,61 @@ fn a_backend_is_an_address_of_http() {
         "ftp://x",
         "HTTPS://x",
         "https://x/",
+        "unix:",
+        "unix:app.sock",
+        "unix:/",
+        "unix:/run/php/",
+        "unix://",
     ] {
         let said = problems(&format!("upstreams.a.servers = [\"{text}\"]"));
-        let server = "is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", without path, query and user";
+        let server = "is no server; write \"http://HOST:PORT\" or \"https://HOST:PORT\", without path, query and user, \
+                      \"unix:/PATH\", or for FastCGI \"fcgi://HOST:PORT\" or \"fcgi+unix:/PATH\"";
         assert_eq!(said, [format!("1:24: `{text}` {server}")]);
     }
 }
 
 #[test]
+fn a_unix_socket_as_others_write_it_is_told_as_it_is_written_here() {
+    for (text, right) in [
+        ("unix:///run/app.sock", "unix:/run/app.sock"),
+        ("unix//run/app.sock", "unix:/run/app.sock"),
+        ("http://unix:/run/app.sock", "unix:/run/app.sock"),
+        ("http+unix:///run/app.sock", "unix:/run/app.sock"),
+    ] {
+        let said = problems(&format!("upstreams.a.servers = [\"{text}\"]"));
+        let told = format!("1:24: `{text}` is no server; write \"{right}\"");
+        assert_eq!(said, [told]);
+    }
+    let long = format!("unix:/{}", "x".repeat(107));
+    let said = problems(&format!("upstreams.a.servers = [\"{long}\"]"));
+    let told = "is too long for a unix socket, whose path has at most 107 bytes";
+    assert_eq!(said, [format!("1:24: `{long}` {told}")]);
+    let longest = format!("upstreams.a.servers = [\"unix:/{}\"]", "x".repeat(106));
+    assert_eq!(plan(&longest).upstreams[0].servers.len(), 1);
+}
+
+#[test]
 fn a_server_is_spoken_to_as_its_address_says() {
     let plan = plan(
-        "upstreams.a.servers = [\"http://x\", \"https://x\", \"https://[::1]:8443\", \"https://10.0.0.1\"]",
+        "upstreams.a.servers = [\"http://x\", \"https://x\", \"https://[::1]:8443\", \"https://10.0.0.1\", \
+         \"unix:/run/php/app.sock\"]",
     );
     let servers = plan.upstreams[0].servers.iter();
     let told: Vec<_> = servers
-        .map(|server| (server.to_string(), server.port(), server.is_secure()))
+        .map(|server| (server.to_string(), server.spot(), server.is_secure()))
         .collect();
+    let tcp = |host, port| Spot::Tcp { host, port };
+    let socket = Spot::Unix(Path::new("/run/php/app.sock"));
     let expected = [
-        ("x", 80, false),
-        ("https://x", 443, true),
-        ("https://[::1]:8443", 8443, true),
-        ("https://10.0.0.1", 443, true),
+        ("x", tcp("x", 80), false),
+        ("https://x", tcp("x", 443), true),
+        ("https://[::1]:8443", tcp("::1", 8443), true),
+        ("https://10.0.0.1", tcp("10.0.0.1", 443), true),
+        ("unix:/run/php/app.sock", socket, false),
     ];
     assert_eq!(
         told,
-        expected.map(|(name, port, tls)| (name.to_owned(), port, tls))
+        expected.map(|(name, spot, tls)| (name.to_owned(), spot, tls))
     );
     let tls = plan.upstreams[0].tls.as_ref().unwrap();
     assert_eq!(tls.config.alpn_protocols, [b"http/1.1"]);

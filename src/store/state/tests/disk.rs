@@ -186,3 +186,17 @@ fn a_directory_that_is_missing_is_waited_for() {
     assert!(state.save() && !state.is_in_trouble());
     assert!(house.state(&directory).is_err(), "it has the lock by now");
 }
+
+#[test]
+fn what_was_begun_and_not_ended_leaves_nothing_behind() {
+    let directory = Directory::new("half");
+    let place = Place::new(directory.file());
+    fs::write(directory.file(), "whole").unwrap();
+    let written = place.replace(|mut file| {
+        std::io::Write::write_all(&mut file, b"half")?;
+        Err::<File, _>(std::io::Error::other("no more"))
+    });
+    assert_eq!(written.unwrap_err().to_string(), "no more");
+    assert_eq!(directory.names(), ["sessions"]);
+    assert_eq!(fs::read(directory.file()).unwrap(), b"whole");
+}
