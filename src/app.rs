@@ -25,7 +25,7 @@ use crate::gateway::{Crowds, Gateway, Limits, Shared};
 use crate::listener::{self, ConnectionCount, Door, Listener, Socket};
 use crate::metrics::{Labels, Metrics, WorkerMetrics};
 use crate::renewal;
-use crate::store::Store;
+use crate::store::{Cast, State, Store};
 use crate::wechat::{KeyChecks, Prover, WeChat};
 
 /// How often ended sessions are freed and counted off.
@@ -45,6 +45,7 @@ pub struct Running {
     admin: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     store: Store,
+    state: Option<Arc<State>>,
     readiness: Readiness,
     stop_workers: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
@@ -56,19 +57,17 @@ pub struct Running {
 ///
 /// # Errors
 ///
-/// A place to listen is taken, WeChat's address is none, or the system gives no threads.
+/// A place to listen is taken or the state file is another process's, WeChat's address is none, or the system gives no
+/// threads.
 pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let readiness = Readiness::starting();
     let metrics = Arc::new(Metrics::new(labels(&plan), plan.server.workers));
     let control = control_runtime().context("the control runtime does not start")?;
     let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
     let doors = listener::bind(&plan.server)?;
-    // Every worker listens in the same places.
-    let mine = doors.first().map(Vec::as_slice).unwrap_or_default();
-    let mine = mine.iter().map(|door| &door.socket);
-    let addresses = mine.clone().filter_map(Socket::address).collect();
-    let places = mine.map(Socket::to_string).collect();
+    let (addresses, places) = listened(&doors);
     let files = unix_files(&plan);
+    let state = state(&plan, &store, &clock, &metrics, &control)?;
     let (stop_admin, admin_stopped) = watch::channel(false);
     let parts = shared(plan, &store, clock, &metrics, &control)?;
     let operators = Admin {
@@ -76,6 +75,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
         readiness: readiness.clone(),
         token: token(&parts.plan),
         decrypter: decrypter(&parts),
+        state: state.clone(),
     };
     let admin = serve_admin(&parts.plan, &control, operators, admin_stopped)?;
     control.spawn(tidy_now_and_then(parts.clone()));
@@ -93,6 +93,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
         admin,
         metrics,
         store,
+        state,
         readiness,
         stop_workers,
         stop_admin,
@@ -133,6 +134,12 @@ impl Running {
         &self.store
     }
 
+    /// Its state file, if it has one.
+    #[must_use]
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_deref()
+    }
+
     /// Waits for `until` on the control runtime.
     pub fn wait<T>(&self, until: impl Future<Output = T>) -> T {
         self.control.block_on(until)
@@ -143,7 +150,7 @@ impl Running {
         self.control.spawn(task);
     }
 
-    /// Takes no more connections, lets those there are finish within `drain_timeout`, and ends.
+    /// Takes no more connections, lets those there are finish within `drain_timeout`, saves the sessions, and ends.
     ///
     /// # Errors
     ///
@@ -157,6 +164,9 @@ impl Running {
                 .join()
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")));
             ended = ended.and(result);
+        }
+        if let Some(state) = &self.state {
+            state.save();
         }
         for file in self.files {
             // One that somebody else took away needs no removing.
@@ -347,6 +357,36 @@ async fn tidy_now_and_then(parts: Shared) {
         parts.limits.tidy();
         parts.logins.tidy().await;
     }
+}
+
+/// The addresses and all places where workers listen, which are the same for each of them.
+fn listened(doors: &[Vec<Door>]) -> (Vec<SocketAddr>, Vec<String>) {
+    let mine = doors.first().map(Vec::as_slice).unwrap_or_default();
+    let mine = mine.iter().map(|door| &door.socket);
+    let addresses = mine.clone().filter_map(Socket::address).collect();
+    (addresses, mine.map(Socket::to_string).collect())
+}
+
+/// The state file, once it has been read back into `store`; whoever connects by now waits for that. From then on it is
+/// written now and then.
+fn state(
+    plan: &Plan,
+    store: &Store,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+    control: &Runtime,
+) -> anyhow::Result<Option<Arc<State>>> {
+    let cast = Cast {
+        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
+        claims: plan.identity.claims.clone(),
+    };
+    let state = store.state(&plan.sessions, cast, clock, metrics)?;
+    let state = state.map(Arc::new);
+    if let Some((state, plan)) = state.clone().zip(plan.sessions.state.as_ref()) {
+        state.read_back();
+        control.spawn(state.save_every(plan.interval));
+    }
+    Ok(state)
 }
 
 fn current_dispatch() -> Dispatch {

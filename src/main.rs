@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let Arguments { config, command } = Arguments::parse();
     let done = match command.unwrap_or(Command::Run) {
         Command::Run => load(&config).and_then(service::run),
-        Command::Check => load(&config).and_then(|_| say(&format!("{}: ok\n", config.display()))),
+        Command::Check => check(&config).and_then(|_| say(&format!("{}: ok\n", config.display()))),
         Command::Explain {
             method,
             url,
@@ -88,6 +88,10 @@ fn main() -> ExitCode {
 
 fn load(file: &std::path::Path) -> anyhow::Result<Plan> {
     Ok(config::load(file, &Surroundings::of_process())?)
+}
+
+fn check(file: &std::path::Path) -> anyhow::Result<Plan> {
+    Ok(config::load(file, &Surroundings::of_process().checking())?)
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 
 use crate::domain::secret::Secret;
 use crate::metrics::Metrics;
+use crate::store::State;
 pub use decrypt::Decrypter;
 
 use pages::Pages;
@@ -53,6 +54,8 @@ pub struct Admin {
     pub token: Option<Secret>,
     /// What `/api/decrypt` opens data with.
     pub decrypter: Decrypter,
+    /// What `/readyz` complains of, if there is one.
+    pub state: Option<Arc<State>>,
 }
 
 /// Answers on `listener` until `stop` is done.

@@ -15,10 +15,14 @@ use super::bearer::Bearer;
 use super::decrypt::{Closed, Decrypter};
 use super::readiness::{Phase, Readiness};
 use crate::metrics::Metrics;
+use crate::store::State;
 use crate::wire::body::{self, READ_LIMIT};
 
 /// Until the body of a request is whole.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a gateway says that is ready, but would lose sessions if it were started anew.
+const UNSAVED: &str = "ready, but the sessions cannot be saved: the log says why";
 
 /// An answer, whole.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -29,6 +33,7 @@ pub(super) struct Pages {
     readiness: Readiness,
     bearer: Option<Bearer>,
     decrypter: Decrypter,
+    state: Option<Arc<State>>,
 }
 
 impl Pages {
@@ -38,6 +43,7 @@ impl Pages {
             readiness: admin.readiness,
             bearer: admin.token.as_ref().map(Bearer::new),
             decrypter: admin.decrypter,
+            state: admin.state,
         }
     }
 
@@ -66,9 +72,15 @@ impl Pages {
     fn readyz(&self) -> Answer {
         match self.readiness.phase() {
             Phase::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "not started"),
+            Phase::Ready if self.is_in_trouble() => plain(StatusCode::OK, UNSAVED),
             Phase::Ready => plain(StatusCode::OK, "ready"),
             Phase::Draining => plain(StatusCode::SERVICE_UNAVAILABLE, "draining"),
         }
+    }
+
+    fn is_in_trouble(&self) -> bool {
+        let state = self.state.as_ref();
+        state.is_some_and(|state| state.is_in_trouble())
     }
 
     fn metrics(&self) -> Answer {

@@ -35,6 +35,7 @@ impl Site {
             readiness: readiness.clone(),
             token: token.map(Secret::new),
             decrypter: decrypter(&metrics),
+            state: None,
         };
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(serve(listener, parts, async {
@@ -79,6 +80,8 @@ fn decrypter(metrics: &Arc<Metrics>) -> Decrypter {
         token: Vec::new(),
         beside: Vec::new(),
         login_replay: Duration::ZERO,
+        state: None,
+        encryption_keys: Vec::new(),
     };
     let clock = Clock::start();
     let wechat = WechatPlan {

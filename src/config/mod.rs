@@ -34,6 +34,7 @@ mod servers;
 mod sessions;
 mod source;
 mod spelling;
+mod state;
 mod surroundings;
 mod syntax;
 mod table;
@@ -98,7 +99,7 @@ fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) ->
     let dialects = dialect::spoken(&raw.routes);
     let taken = body_fields::read_by(&raw.routes, source);
     let identity = identity::plan(raw.identity, tokens.as_ref(), &dialects, source);
-    let sessions = sessions::plan(raw.sessions, &dialects, &taken, source);
+    let sessions = sessions::plan(raw.sessions, &dialects, &taken, source, surroundings);
     let managed = Managed::of(&identity, &sessions);
     let scope = Scope {
         app_names: &app_names,

@@ -7,11 +7,13 @@ mod route;
 mod server;
 mod upstream;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::domain::encryption_key::EncryptionKey;
 use crate::domain::identity::{App, Fact};
 use crate::domain::route::RouteTable;
 use crate::domain::secret::Secret;
@@ -92,6 +94,19 @@ pub struct SessionsPlan {
     pub beside: Vec<HeaderName>,
     /// For how long the same (app, code) gets the same skey; zero for never.
     pub login_replay: Duration,
+    /// Where sessions outlast the process, if they do.
+    pub state: Option<StatePlan>,
+    /// What seals sessions where they are written down: the first, and any of them opens. Without one they are not sealed.
+    pub encryption_keys: Vec<EncryptionKey>,
+}
+
+/// The file in which sessions outlast the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePlan {
+    /// The file.
+    pub file: PathBuf,
+    /// How often it is written beside the end.
+    pub interval: Duration,
 }
 
 /// `[identity]`.

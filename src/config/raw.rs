@@ -5,6 +5,7 @@ mod limits;
 mod log;
 mod route;
 mod scripts;
+mod secret;
 
 use toml::de::DeValue;
 
@@ -15,6 +16,7 @@ pub(super) use limits::RawLimits;
 pub(super) use log::RawLog;
 pub(super) use route::{RawChanges, RawCors, RawDeed, RawHeaders, RawOnLogin, RawRoute, RawRule};
 pub(super) use scripts::RawScripts;
+pub(super) use secret::RawSecret;
 
 /// A text and its place.
 pub(super) type Text = At<String>;
@@ -231,6 +233,9 @@ pub(super) struct RawSessions<'a> {
     pub(super) capacity: Option<At<u64>>,
     pub(super) token: Option<Texts>,
     pub(super) login_replay: Option<Text>,
+    pub(super) state: Option<Text>,
+    pub(super) state_interval: Option<Text>,
+    pub(super) encryption_keys: Option<At<Vec<RawSecret>>>,
 }
 
 impl<'a> RawSessions<'a> {
@@ -242,6 +247,9 @@ impl<'a> RawSessions<'a> {
             capacity: sessions.number("capacity", 1),
             token: sessions.some_texts("token"),
             login_replay: sessions.duration("login_replay"),
+            state: sessions.text("state"),
+            state_interval: sessions.duration("state_interval"),
+            encryption_keys: sessions.one_or_more_of("encryption_keys", RawSecret::take_written),
         }
     }
 }
@@ -352,38 +360,3 @@ impl<'a> RawRefusal<'a> {
         }
     }
 }
-
-/// Where a secret lies; it never lies in the config itself.
-pub(super) enum RawSecret {
-    Env(Text),
-    File(Text),
-    Credential(Text),
-}
-
-impl RawSecret {
-    /// Takes the secret that `table` has for `key`.
-    pub(super) fn take(table: &mut Table<'_>, key: &'static str) -> Option<Self> {
-        let written = table.any(key)?;
-        if let DeValue::String(_) = written.value {
-            table.problem(written.place, NO_PLAIN_SECRET);
-            return None;
-        }
-        table.open(key, written, Self::fields)?
-    }
-
-    fn fields(secret: &mut Table<'_>) -> Option<Self> {
-        let has_one_key = secret.len() == 1;
-        let env = secret.text("env").map(Self::Env);
-        let file = secret.text("file").map(Self::File);
-        let credential = secret.text("credential").map(Self::Credential);
-        if has_one_key {
-            return env.or(file).or(credential);
-        }
-        let text = "a secret lies in exactly one place: `env`, `file` or `credential`";
-        secret.problem(secret.place(), text);
-        None
-    }
-}
-
-const NO_PLAIN_SECRET: &str = "a secret does not stand in the config, which many may read; write \
-    { env = \"NAME\" }, { file = \"PATH\" } or { credential = \"NAME\" }";

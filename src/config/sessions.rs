@@ -12,6 +12,8 @@ use super::headers;
 use super::plan::SessionsPlan;
 use super::raw::{RawSessions, Shape, Text, Texts};
 use super::source::Source;
+use super::state;
+use super::surroundings::Surroundings;
 use super::units::{UnitError, duration, duration_or_zero};
 use crate::domain::session::SessionLimits;
 use crate::domain::token::{TokenPlace, UnknownTokenPlace};
@@ -26,9 +28,11 @@ pub(super) fn plan(
     dialects: &[Dialect],
     taken: &[BodyFields],
     source: &Source<'_>,
+    surroundings: &Surroundings,
 ) -> SessionsPlan {
     let raw = raw.unwrap_or_default();
     check_store(raw.store, source);
+    let keys = raw.encryption_keys;
     SessionsPlan {
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
@@ -37,6 +41,8 @@ pub(super) fn plan(
         login_replay: source
             .accept(raw.login_replay, duration_or_zero)
             .unwrap_or(Duration::from_secs(10)),
+        state: state::plan(raw.state, raw.state_interval, source, surroundings),
+        encryption_keys: state::encryption_keys(keys, source, surroundings),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod byte_set;
 pub mod call_path;
 pub mod clock;
 pub mod cors;
+pub mod encryption_key;
 pub mod field_name;
 pub mod front;
 pub mod header_edits;

@@ -63,6 +63,17 @@ impl KeyRing {
         Self(Mutex::new(Keys::One(key)))
     }
 
+    /// The ring with these keys.
+    #[must_use]
+    pub fn of(keys: UserKeys) -> Self {
+        Self(Mutex::new(Keys::of(keys)))
+    }
+
+    /// Has these keys from now on, whatever it had.
+    pub fn replace(&self, keys: UserKeys) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Keys::of(keys);
+    }
+
     /// Takes the key of a newer login; the same key again changes nothing.
     pub fn renew(&self, key: SessionKey) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +101,18 @@ impl KeyRing {
     }
 }
 
+impl Keys {
+    fn of(keys: UserKeys) -> Self {
+        match keys {
+            UserKeys {
+                current,
+                previous: None,
+            } => Self::One(current),
+            two => Self::Two(Box::new(two)),
+        }
+    }
+}
+
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyRing(***)")
@@ -105,6 +128,15 @@ pub struct User {
     pub openid: WechatId,
     /// Their keys.
     pub keys: KeyRing,
+}
+
+impl User {
+    /// The user of `app` with these keys.
+    #[must_use]
+    pub fn new(app: Arc<App>, openid: WechatId, keys: UserKeys) -> Self {
+        let keys = KeyRing::of(keys);
+        Self { app, openid, keys }
+    }
 }
 
 /// How long sessions live.
@@ -136,6 +168,16 @@ enum Told {
     ByBackendToo(Box<(Option<WechatId>, Account)>),
 }
 
+impl Told {
+    fn of(unionid: Option<WechatId>, account: Account) -> Self {
+        if account.is_empty() {
+            Self::ByWechat(unionid)
+        } else {
+            Self::ByBackendToo(Box::new((unionid, account)))
+        }
+    }
+}
+
 impl Session {
     /// Opens a session of `user` at `now`, with what else this login told of them.
     #[must_use]
@@ -146,17 +188,38 @@ impl Session {
         limits: SessionLimits,
         now: Timestamp,
     ) -> Self {
+        let times = (now.after(limits.lifetime), now);
+        Self::kept(user, unionid, account, times, limits.idle)
+    }
+
+    /// The session that it was before it was kept elsewhere: with its times, and the idle time that holds here.
+    #[must_use]
+    pub fn kept(
+        user: Arc<User>,
+        unionid: Option<WechatId>,
+        account: Account,
+        (expires_at, last_used): (Timestamp, Timestamp),
+        idle: Duration,
+    ) -> Self {
         Self {
-            expires_at: now.after(limits.lifetime),
-            idle: millis(limits.idle),
-            last_used: AtomicU64::new(now.as_millis()),
+            expires_at,
+            idle: millis(idle),
+            last_used: AtomicU64::new(last_used.as_millis()),
             user,
-            told: if account.is_empty() {
-                Told::ByWechat(unionid)
-            } else {
-                Told::ByBackendToo(Box::new((unionid, account)))
-            },
+            told: Told::of(unionid, account),
         }
+    }
+
+    /// When it ends, however much it is used.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// When it was used last, to the second where its idle time is long.
+    #[must_use]
+    pub fn last_used(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_used.load(Ordering::Relaxed))
     }
 
     /// Whose it is.

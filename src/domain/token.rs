@@ -15,6 +15,8 @@ use super::byte_set::ByteSet;
 const SKEY_BYTES: usize = 32;
 /// The characters of a skey: its bytes in base64url without padding.
 const SKEY_LEN: usize = 43;
+/// The bytes of a digest.
+const DIGEST_LEN: usize = 16;
 /// What is hashed before a skey for the id of its session, so that the hash is no digest.
 const ID_OF: &str = "the session of ";
 /// The hexadecimal digits of such an id.
@@ -80,6 +82,21 @@ impl SkeyDigest {
     pub fn of(text: &str) -> Option<Self> {
         let is_skey = text.len() == SKEY_LEN && ByteSet::BASE64URL.has_all(text.as_bytes());
         is_skey.then(|| Self::new(text))
+    }
+
+    /// The digest as bytes, the same on every machine.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; DIGEST_LEN] {
+        let (first, second) = (self.0.to_ne_bytes(), self.1.to_ne_bytes());
+        let mut both = first.into_iter().chain(second);
+        std::array::from_fn(|_| both.next().unwrap_or_default())
+    }
+
+    /// The digest that these bytes are.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; DIGEST_LEN]) -> Self {
+        let word = |half: Option<&[u8; 8]>| u64::from_ne_bytes(half.copied().unwrap_or_default());
+        Self(word(bytes.first_chunk()), word(bytes.last_chunk()))
     }
 
     fn new(skey: &str) -> Self {
@@ -189,6 +206,9 @@ mod tests {
         let SkeyDigest(first, second) = SkeyDigest::of(skey).unwrap();
         let half = [first.to_ne_bytes(), second.to_ne_bytes()].concat();
         assert_eq!(half, Sha256::digest(skey)[..16]);
+        let bytes = SkeyDigest(first, second).to_bytes();
+        assert_eq!(bytes, half[..]);
+        assert_eq!(SkeyDigest::from_bytes(bytes), SkeyDigest(first, second));
     }
 
     #[test]

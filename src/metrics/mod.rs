@@ -3,6 +3,7 @@
 mod apps;
 mod cell;
 mod merge;
+mod state;
 mod worker;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use prometheus_client::registry::Registry;
 
 use apps::AppMetrics;
 use merge::MergedWorkers;
+use state::StateMetrics;
 pub use worker::{UpstreamOutcome, WorkerMetrics};
 
 /// The names that label values are taken from, each found by its place in the config.
@@ -39,6 +41,7 @@ pub struct Metrics {
     registry: Registry,
     workers: Arc<[Arc<WorkerMetrics>]>,
     apps: AppMetrics,
+    state: StateMetrics,
     dropped_lines: DroppedLines,
 }
 
@@ -53,6 +56,7 @@ impl Metrics {
         let fresh = || Arc::new(WorkerMetrics::new(&labels));
         let workers: Arc<[_]> = std::iter::repeat_with(fresh).take(workers).collect();
         let apps = AppMetrics::register(&labels.apps, &mut registry);
+        let state = StateMetrics::register(&mut registry);
         let dropped_lines = DroppedLines::default();
         registry.register_collector(Box::new(MergedWorkers::new(labels, Arc::clone(&workers))));
         registry.register_collector(Box::new(dropped_lines.clone()));
@@ -60,6 +64,7 @@ impl Metrics {
             registry,
             workers,
             apps,
+            state,
             dropped_lines,
         }
     }
@@ -88,6 +93,11 @@ impl Metrics {
     /// The app at this place has one session less.
     pub fn session_closed(&self, app: usize) {
         self.apps.session_closed(app);
+    }
+
+    /// The sessions were written to their state file, or not; it was begun so many seconds after the Unix epoch.
+    pub fn state_saved(&self, is_done: bool, at: u64) {
+        self.state.saved(is_done, at);
     }
 
     /// From now on `count` is asked how many log lines were dropped; only the first one given is.

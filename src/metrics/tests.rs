@@ -36,6 +36,7 @@ fn the_names_are_those_that_dashboards_rely_on() {
     metrics.login(0, "ok");
     metrics.wechat_call(0, "ok", Duration::ZERO);
     metrics.watch_dropped_lines(|| 7);
+    metrics.state_saved(true, 12);
     let page = metrics.encode();
     let samples = [
         r#"wxgate_requests_total{route="/wx/login",status="200"} 1"#,
@@ -49,6 +50,8 @@ fn the_names_are_those_that_dashboards_rely_on() {
         r#"wxgate_upstream_requests_total{upstream="php",outcome="ok"} 0"#,
         r#"wxgate_upstream_connections{upstream="php",state="idle"} 0"#,
         "wxgate_connections 0",
+        r#"wxgate_state_saves_total{outcome="failed"} 0"#,
+        "wxgate_state_saved_timestamp_seconds 12",
         "wxgate_log_lines_dropped_total 7",
     ];
     for sample in samples {

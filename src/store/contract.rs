@@ -1,37 +1,52 @@
 //! What every store promises, whatever keeps its sessions.
 
+use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Opened, Store};
-use crate::config::plan::SessionsPlan;
+use super::{Cast, Opened, State, Store};
+use crate::config::plan::{SessionsPlan, StatePlan};
 use crate::domain::clock::Clock;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::session::{SessionKey, SessionLimits};
 use crate::domain::token::Skey;
 use crate::metrics::{Labels, Metrics};
 
-/// How a store is made.
-type Make = fn(&SessionsPlan, Clock, Arc<Metrics>) -> Store;
+/// What is done with a store before each look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing.
+    Memory,
+    /// It is saved, and a new one reads that back.
+    MemoryReadBack,
+}
 
 /// Every kind of store.
-const KINDS: [(&str, Make); 1] = [("memory", Store::memory)];
+const KINDS: [Kind; 2] = [Kind::Memory, Kind::MemoryReadBack];
 
 /// One store of each kind, empty, each with a clock of its own.
 fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
-    KINDS.map(|(kind, make)| Shelf::new(kind, make, capacity))
+    KINDS.map(|kind| Shelf::new(kind, capacity))
 }
 
 /// A store and what it goes by.
 struct Shelf {
-    kind: &'static str,
-    store: Store,
+    kind: Kind,
+    store: RefCell<(Store, Arc<Metrics>)>,
+    plan: SessionsPlan,
     clock: Clock,
-    metrics: Arc<Metrics>,
+    /// Where the store's file is, if it has one.
+    directory: PathBuf,
 }
 
 impl Shelf {
-    fn new(kind: &'static str, make: Make, capacity: u64) -> Self {
+    fn new(kind: Kind, capacity: u64) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let directory = std::env::temp_dir().join(format!("wxgate-contract-{process}-{count}"));
+        std::fs::create_dir_all(&directory).unwrap();
         let plan = SessionsPlan {
             limits: SessionLimits {
                 lifetime: Duration::from_hours(10),
@@ -41,30 +56,52 @@ impl Shelf {
             token: Vec::new(),
             beside: Vec::new(),
             login_replay: Duration::ZERO,
+            state: Some(StatePlan {
+                file: directory.join("sessions"),
+                interval: Duration::from_mins(1),
+            }),
+            encryption_keys: Vec::new(),
         };
-        let labels = Labels {
-            apps: vec!["shop".to_owned(), "game".to_owned()],
-            ..Labels::default()
-        };
-        let (clock, metrics) = (Clock::start(), Arc::new(Metrics::new(labels, 1)));
+        let clock = Clock::start();
         Self {
             kind,
-            store: make(&plan, clock.clone(), Arc::clone(&metrics)),
+            store: RefCell::new(empty(&plan, &clock)),
+            plan,
             clock,
-            metrics,
+            directory,
         }
+    }
+
+    /// The store, with all that it had.
+    fn store(&self) -> Store {
+        if self.kind == Kind::MemoryReadBack {
+            let mut store = self.store.borrow_mut();
+            assert!(self.state(&store).save());
+            *store = empty(&self.plan, &self.clock);
+            self.state(&store).read_back();
+        }
+        self.store.borrow().0.clone()
+    }
+
+    fn state(&self, (store, metrics): &(Store, Arc<Metrics>)) -> State {
+        let cast = Cast {
+            apps: vec![app(0), app(1)],
+            claims: Vec::new(),
+        };
+        let state = store.state(&self.plan, cast, &self.clock, metrics);
+        state.unwrap().unwrap()
     }
 
     async fn open(&self, app: usize, user: &str, key: &str) -> Opened {
         let identity = identity(app, user);
-        self.store
+        self.store()
             .open(identity, SessionKey::new(key))
             .await
             .unwrap()
     }
 
     async fn has(&self, opened: &Opened) -> bool {
-        self.store
+        self.store()
             .find(&opened.skey.digest(), self.clock.now())
             .await
             .is_some()
@@ -72,7 +109,7 @@ impl Shelf {
 
     async fn touch(&self, opened: &Opened) {
         let session = self
-            .store
+            .store()
             .find(&opened.skey.digest(), self.clock.now())
             .await
             .unwrap();
@@ -82,7 +119,7 @@ impl Shelf {
     /// The current key of a session's user, and the one before.
     async fn keys(&self, opened: &Opened) -> (String, Option<String>) {
         let session = self
-            .store
+            .store()
             .find(&opened.skey.digest(), self.clock.now())
             .await
             .unwrap();
@@ -91,22 +128,47 @@ impl Shelf {
         (keys.current.reveal().to_owned(), previous)
     }
 
+    fn page(&self) -> String {
+        self.store.borrow().1.encode()
+    }
+
     /// Whether the metrics show so many sessions of an app.
     fn counts(&self, app: &str, sessions: usize) -> bool {
-        self.store.tidy();
+        self.store().tidy();
         let line = format!("\nwxgate_sessions{{app=\"{app}\"}} {sessions}\n");
-        self.metrics.encode().contains(&line)
+        self.page().contains(&line)
     }
 }
 
-fn identity(app: usize, user: &str) -> Identity {
-    let name = if app == 0 { "shop" } else { "game" };
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A store with nothing in it, and what it counts in.
+fn empty(plan: &SessionsPlan, clock: &Clock) -> (Store, Arc<Metrics>) {
+    let labels = Labels {
+        apps: vec!["shop".to_owned(), "game".to_owned()],
+        ..Labels::default()
+    };
+    let metrics = Arc::new(Metrics::new(labels, 1));
+    let store = Store::memory(plan, clock.clone(), Arc::clone(&metrics));
+    (store, metrics)
+}
+
+fn app(index: usize) -> Arc<App> {
+    let name = if index == 0 { "shop" } else { "game" };
+    Arc::new(App {
+        name: name.to_owned(),
+        appid: WechatId::parse(&format!("wx-{name}")).unwrap(),
+        index,
+    })
+}
+
+fn identity(index: usize, user: &str) -> Identity {
     Identity {
-        app: Arc::new(App {
-            name: name.to_owned(),
-            appid: WechatId::parse(&format!("wx-{name}")).unwrap(),
-            index: app,
-        }),
+        app: app(index),
         openid: WechatId::parse(user).unwrap(),
         unionid: WechatId::parse(&format!("u-{user}")),
         account: Account::default(),
@@ -118,9 +180,9 @@ async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
     for shelf in every_store(100) {
         let alice = shelf.open(0, "alice", "k1").await;
         let bob = shelf.open(1, "bob", "k2").await;
-        assert_ne!(alice.skey, bob.skey, "{}", shelf.kind);
+        assert_ne!(alice.skey, bob.skey, "{:?}", shelf.kind);
         let found = |skey: &Skey| {
-            let (store, digest) = (shelf.store.clone(), skey.digest());
+            let (store, digest) = (shelf.store(), skey.digest());
             let now = shelf.clock.now();
             async move { store.find(&digest, now).await }
         };
@@ -130,7 +192,7 @@ async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
         let of_bob = found(&bob.skey).await.unwrap();
         assert_eq!(of_bob.facts(), identity(1, "bob").facts());
         let stranger = Skey::generate().unwrap();
-        assert!(found(&stranger).await.is_none(), "{}", shelf.kind);
+        assert!(found(&stranger).await.is_none(), "{:?}", shelf.kind);
     }
 }
 
@@ -140,9 +202,9 @@ async fn a_closed_session_is_gone_and_the_others_stay() {
         let phone = shelf.open(0, "alice", "k").await;
         let tablet = shelf.open(0, "alice", "k").await;
         for _ in 0..2 {
-            shelf.store.close(&phone.skey.digest()).await;
-            assert!(!shelf.has(&phone).await, "{}", shelf.kind);
-            assert!(shelf.has(&tablet).await, "{}", shelf.kind);
+            shelf.store().close(&phone.skey.digest()).await;
+            assert!(!shelf.has(&phone).await, "{:?}", shelf.kind);
+            assert!(shelf.has(&tablet).await, "{:?}", shelf.kind);
         }
     }
 }
@@ -156,7 +218,7 @@ async fn a_session_ends_at_its_lifetime_however_much_it_is_used() {
             shelf.touch(&alice).await;
         }
         shelf.clock.turn(Duration::from_hours(1));
-        assert!(!shelf.has(&alice).await, "{}", shelf.kind);
+        assert!(!shelf.has(&alice).await, "{:?}", shelf.kind);
     }
 }
 
@@ -167,10 +229,10 @@ async fn a_session_ends_when_it_is_not_used_and_finding_is_not_using() {
         let found = shelf.open(0, "bob", "k").await;
         shelf.clock.turn(Duration::from_hours(3));
         shelf.touch(&used).await;
-        assert!(shelf.has(&found).await, "{}", shelf.kind);
+        assert!(shelf.has(&found).await, "{:?}", shelf.kind);
         shelf.clock.turn(Duration::from_hours(1));
-        assert!(shelf.has(&used).await, "{}", shelf.kind);
-        assert!(!shelf.has(&found).await, "{}", shelf.kind);
+        assert!(shelf.has(&used).await, "{:?}", shelf.kind);
+        assert!(!shelf.has(&found).await, "{:?}", shelf.kind);
     }
 }
 
@@ -182,12 +244,12 @@ async fn a_newer_login_renews_the_key_of_all_devices_of_that_user_in_that_app() 
         let player = shelf.open(1, "alice", "k3").await;
         let tablet = shelf.open(0, "alice", "k4").await;
         let renewed = ("k4".to_owned(), Some("k1".to_owned()));
-        assert_eq!(shelf.keys(&phone).await, renewed, "{}", shelf.kind);
-        assert_eq!(shelf.keys(&tablet).await, renewed, "{}", shelf.kind);
+        assert_eq!(shelf.keys(&phone).await, renewed, "{:?}", shelf.kind);
+        assert_eq!(shelf.keys(&tablet).await, renewed, "{:?}", shelf.kind);
         assert_eq!(shelf.keys(&bob).await, ("k2".to_owned(), None));
         assert_eq!(shelf.keys(&player).await, ("k3".to_owned(), None));
         shelf.open(0, "alice", "k4").await;
-        assert_eq!(shelf.keys(&phone).await, renewed, "{}", shelf.kind);
+        assert_eq!(shelf.keys(&phone).await, renewed, "{:?}", shelf.kind);
     }
 }
 
@@ -195,22 +257,22 @@ async fn a_newer_login_renews_the_key_of_all_devices_of_that_user_in_that_app() 
 async fn the_keys_of_a_user_are_had_by_app_and_openid_even_without_a_session() {
     for shelf in every_store(100) {
         let keys = |app, user: &'static str| {
-            let store = shelf.store.clone();
+            let store = shelf.store();
             async move { store.keys(app, &WechatId::parse(user).unwrap()).await }
         };
         let alice = shelf.open(0, "alice", "k1").await;
         shelf.open(1, "alice", "k2").await;
         shelf.open(0, "alice", "k3").await;
-        shelf.store.close(&alice.skey.digest()).await;
+        shelf.store().close(&alice.skey.digest()).await;
         let in_shop = keys(0, "alice").await.unwrap();
         let previous = in_shop.previous.unwrap();
         let revealed = (in_shop.current.reveal(), previous.reveal());
-        assert_eq!(revealed, ("k3", "k1"), "{}", shelf.kind);
+        assert_eq!(revealed, ("k3", "k1"), "{:?}", shelf.kind);
         let in_game = keys(1, "alice").await.unwrap();
-        assert_eq!(in_game.current.reveal(), "k2", "{}", shelf.kind);
-        assert_eq!(in_game.previous, None, "{}", shelf.kind);
+        assert_eq!(in_game.current.reveal(), "k2", "{:?}", shelf.kind);
+        assert_eq!(in_game.previous, None, "{:?}", shelf.kind);
         for (app, user) in [(0, "bob"), (2, "alice")] {
-            assert_eq!(keys(app, user).await, None, "{}", shelf.kind);
+            assert_eq!(keys(app, user).await, None, "{:?}", shelf.kind);
         }
     }
 }
@@ -220,18 +282,21 @@ async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
     for shelf in every_store(2) {
         let alice = shelf.open(0, "alice", "k").await;
         let bob = shelf.open(0, "bob", "k").await;
-        shelf.store.tidy();
+        shelf.store().tidy();
         // However often it was used: only how long ago counts.
         for _ in 0..10 {
             shelf.touch(&bob).await;
         }
+        // Uses may be told apart by no more than the second.
+        shelf.clock.turn(Duration::from_secs(2));
         shelf.touch(&alice).await;
-        shelf.store.tidy();
+        shelf.store().tidy();
+        shelf.clock.turn(Duration::from_secs(2));
         let carol = shelf.open(0, "carol", "k").await;
-        assert!(shelf.counts("shop", 2), "{}", shelf.kind);
-        assert!(shelf.has(&carol).await, "{}", shelf.kind);
-        assert!(shelf.has(&alice).await, "{}", shelf.kind);
-        assert!(!shelf.has(&bob).await, "{}", shelf.kind);
+        assert!(shelf.counts("shop", 2), "{:?}", shelf.kind);
+        assert!(shelf.has(&carol).await, "{:?}", shelf.kind);
+        assert!(shelf.has(&alice).await, "{:?}", shelf.kind);
+        assert!(!shelf.has(&bob).await, "{:?}", shelf.kind);
     }
 }
 
@@ -273,11 +338,11 @@ async fn sessions_are_counted_in_and_out_once_each_for_their_app() {
         let ended = shelf.open(0, "bob", "k").await;
         shelf.open(1, "alice", "k").await;
         assert!(shelf.counts("shop", 2) && shelf.counts("game", 1));
-        shelf.store.close(&closed.skey.digest()).await;
-        shelf.store.close(&closed.skey.digest()).await;
-        assert!(shelf.counts("shop", 1), "{}", shelf.metrics.encode());
+        shelf.store().close(&closed.skey.digest()).await;
+        shelf.store().close(&closed.skey.digest()).await;
+        assert!(shelf.counts("shop", 1), "{}", shelf.page());
         shelf.clock.turn(Duration::from_hours(4));
         assert!(!shelf.has(&ended).await && !shelf.has(&ended).await);
-        assert!(shelf.counts("shop", 0), "{}", shelf.metrics.encode());
+        assert!(shelf.counts("shop", 0), "{}", shelf.page());
     }
 }

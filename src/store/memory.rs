@@ -2,6 +2,7 @@
 //! expiry only frees memory.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use moka::policy::EvictionPolicy;
@@ -88,6 +89,35 @@ impl MemoryStore {
 
     pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
         self.users.keys(app, openid)
+    }
+
+    /// Visits all sessions that were there before this began, in no order. It uses none of them, and locks none.
+    pub(super) fn each_session(
+        &self,
+        mut visit: impl FnMut(&SkeyDigest, &Session) -> ControlFlow<()>,
+    ) {
+        for (digest, session) in &self.sessions {
+            if visit(&digest, &session).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Takes sessions that were kept elsewhere, the least recently used one first.
+    pub(super) fn restore(&self, sessions: impl Iterator<Item = (SkeyDigest, Arc<Session>)>) {
+        for (digest, session) in sessions {
+            let place = session.user().app.index;
+            self.sessions.insert(digest, session);
+            self.metrics.session_opened(place);
+        }
+    }
+
+    pub(super) fn users(&self) -> &Users {
+        &self.users
+    }
+
+    pub(super) fn limits(&self) -> SessionLimits {
+        self.limits
     }
 
     pub(super) fn tidy(&self) {

@@ -1,6 +1,8 @@
 //! Where sessions are: open, find, close. Knows nothing of requests.
 
 mod memory;
+mod sealing;
+mod state;
 mod users;
 
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
 use memory::MemoryStore;
+pub use state::{Cast, InUse, State};
 
 /// The sessions of all apps. Clones show the same ones.
 #[derive(Clone, Debug)]
@@ -26,6 +29,23 @@ impl Store {
     #[must_use]
     pub fn memory(plan: &SessionsPlan, clock: Clock, metrics: Arc<Metrics>) -> Self {
         Self::Memory(MemoryStore::new(plan, clock, metrics))
+    }
+
+    /// The file in which the sessions outlast this process, if `plan` has one; nothing is read yet.
+    ///
+    /// # Errors
+    ///
+    /// Another process keeps its sessions there.
+    pub fn state(
+        &self,
+        plan: &SessionsPlan,
+        cast: Cast,
+        clock: &Clock,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Option<State>, InUse> {
+        match self {
+            Self::Memory(memory) => state::of_memory(memory, plan, cast, clock, metrics),
+        }
     }
 
     /// Opens a session of a user who has just logged in, and takes over the user's newest key.

@@ -1,5 +1,8 @@
 //! The users who have logged in of late, with their keys. Knows nothing of their sessions.
 
+mod kept;
+
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +10,7 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{Timestamp, millis};
 use crate::domain::identity::{App, WechatId};
 use crate::domain::session::{KeyRing, SessionKey, User, UserKeys};
 
@@ -33,9 +36,13 @@ pub(super) struct Users {
     hasher: RandomState,
     /// The most users of a generation of a shard.
     room: usize,
-    /// How long a generation is the youngest.
-    span: Duration,
+    /// How long a generation is the youngest: from one multiple of this to the next.
+    span: Span,
 }
+
+/// The time of a generation, in milliseconds; never zero. A whole lifetime needs no more than [`GENERATIONS`].
+#[derive(Clone, Copy)]
+struct Span(u64);
 
 /// Some of the users. Each is in one generation.
 struct Shard {
@@ -43,6 +50,10 @@ struct Shard {
     since: Timestamp,
     /// The younger ones first.
     older: VecDeque<Generation>,
+    /// The number of the youngest; each older one has the one before.
+    turn: u64,
+    /// How often the users of a youngest generation have all taken new places.
+    moves: u64,
 }
 
 /// Users who logged in at about the same time.
@@ -53,13 +64,14 @@ impl Users {
     pub(super) fn new(capacity: u64, lifetime: Duration, now: Timestamp) -> Self {
         let of_generation = capacity.div_ceil(GENERATIONS.into());
         let shards = of_generation.div_ceil(ROOM).clamp(1, MOST_SHARDS);
-        let new = || Mutex::new(Shard::new(now));
+        let span = Span::of(lifetime);
+        let new = || Mutex::new(Shard::new(span.begin(now)));
         Self {
             shards: (1..shards).map(|_| new()).collect(),
             last: new(),
             hasher: RandomState::new(),
             room: usize::try_from(of_generation.div_ceil(shards)).unwrap_or(usize::MAX),
-            span: lifetime / GENERATIONS,
+            span,
         }
     }
 
@@ -75,20 +87,17 @@ impl Users {
         let mut shard = self.shard(hash);
         let is_full = shard.youngest.len() >= self.room;
         let forgotten = shard.grow_older(now, self.span, is_full);
-        let user = match shard.take(hash, app.index, &openid) {
-            Some(user) => {
-                user.keys.renew(key);
-                user
-            }
-            None => Arc::new(User {
-                app,
-                openid,
-                keys: KeyRing::new(key),
-            }),
-        };
-        let hash_of = |user: &Arc<User>| self.hash(user.app.index, &user.openid);
-        let place = shard.youngest.entry(hash, |_| false, hash_of);
-        place.insert(Arc::clone(&user));
+        let known = shard.find_youngest(hash, app.index, &openid);
+        let user = known.unwrap_or_else(|| {
+            let older = shard.take(hash, app.index, &openid);
+            let user = older.unwrap_or_else(|| {
+                let keys = KeyRing::new(key.clone());
+                Arc::new(User { app, openid, keys })
+            });
+            self.put_youngest(&mut shard, hash, Arc::clone(&user));
+            user
+        });
+        user.keys.renew(key);
         drop(shard);
         drop(forgotten);
         user
@@ -98,8 +107,7 @@ impl Users {
     pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
         let hash = self.hash(app, openid);
         let shard = self.shard(hash);
-        let mut generations = [&shard.youngest].into_iter().chain(&shard.older);
-        let user = generations.find_map(|users| users.find(hash, |user| is(user, app, openid)));
+        let user = shard.find(hash, app, openid);
         user.map(|user| user.keys.keys())
     }
 
@@ -109,6 +117,17 @@ impl Users {
             let forgotten = lock(shard).grow_older(now, self.span, false);
             drop(forgotten);
         }
+    }
+
+    fn put_youngest(&self, shard: &mut Shard, hash: u64, user: Arc<User>) {
+        let have_moved = Cell::new(false);
+        let hash_of = |user: &Arc<User>| {
+            have_moved.set(true);
+            self.hash(user.app.index, &user.openid)
+        };
+        let place = shard.youngest.entry(hash, |_| false, hash_of);
+        place.insert(user);
+        shard.moves += u64::from(have_moved.get());
     }
 
     fn hash(&self, app: usize, openid: &WechatId) -> u64 {
@@ -124,26 +143,52 @@ impl Users {
     }
 }
 
+impl Span {
+    fn of(lifetime: Duration) -> Self {
+        Self(millis(lifetime).div_ceil(GENERATIONS.into()).max(1))
+    }
+
+    /// When the generation began that is the youngest at `now`.
+    fn begin(self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.as_millis() - now.as_millis() % self.0)
+    }
+}
+
 impl Shard {
-    fn new(now: Timestamp) -> Self {
+    fn new(since: Timestamp) -> Self {
         Self {
             youngest: Generation::new(),
-            since: now,
+            since,
             older: VecDeque::new(),
+            // As if there had been all older ones already, so that each of them has a number.
+            turn: GENERATIONS.into(),
+            moves: 0,
         }
     }
 
     /// Begins a generation if the youngest is full or has been it for a span. Gives back the one that is forgotten for
     /// it, to be dropped where nobody waits for that.
-    fn grow_older(&mut self, now: Timestamp, span: Duration, is_full: bool) -> Option<Generation> {
-        if !is_full && now < self.since.after(span) {
+    fn grow_older(&mut self, now: Timestamp, span: Span, is_full: bool) -> Option<Generation> {
+        let begun = span.begin(now);
+        if !is_full && begun <= self.since {
             return None;
         }
         let youngest = std::mem::take(&mut self.youngest);
-        self.since = now;
+        self.since = begun;
+        self.turn += 1;
         self.older.push_front(youngest);
         let are_too_many = self.older.len() > GENERATIONS as usize;
         are_too_many.then(|| self.older.pop_back())?
+    }
+
+    fn find(&self, hash: u64, app: usize, openid: &WechatId) -> Option<&Arc<User>> {
+        let mut generations = [&self.youngest].into_iter().chain(&self.older);
+        generations.find_map(|users| users.find(hash, |user| is(user, app, openid)))
+    }
+
+    fn find_youngest(&self, hash: u64, app: usize, openid: &WechatId) -> Option<Arc<User>> {
+        let found = self.youngest.find(hash, |user| is(user, app, openid));
+        found.cloned()
     }
 
     fn take(&mut self, hash: u64, app: usize, openid: &WechatId) -> Option<Arc<User>> {

@@ -50,6 +50,7 @@ mod rates;
 mod recipes;
 mod refusals;
 mod replay;
+mod restarts;
 mod sessions;
 mod strictness;
 mod tls;

@@ -58,6 +58,7 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
     let no_tls = format!(
         "{backend}:7: no server of this upstream speaks TLS; write \"https://…\", or remove `tls`"
     );
+    let state_key = line_of("encryption_keys");
     // And they speak HTTP.
     let no_scripts = |key: &str| {
         let (line, column) = (line_of(&format!("{key} =")), key.len() + 4);
@@ -70,6 +71,7 @@ fn every_key_that_the_example_comments_out_is_known_and_in_order() {
         [
             format!("{tls}:16: cannot read `/etc/wxgate/tls.crt`: {missing}"),
             format!("{tls}:45: cannot read `/etc/wxgate/tls.key`: {missing}"),
+            format!("{state_key}:28: the environment variable `STATE_KEY` is not set"),
             named("openid"),
             named("unionid"),
             named("appid"),
@@ -97,6 +99,8 @@ fn what_the_example_comments_out_is_the_default() {
             "app ",
             "app_from",
             "dialect",
+            "state ",
+            "encryption_keys",
             "response",
             "methods",
             "hosts",
@@ -173,6 +177,9 @@ fn the_example_shows_every_key() {
         "idle",
         "capacity",
         "login_replay",
+        "state",
+        "state_interval",
+        "encryption_keys",
         "openid",
         "unionid",
         "identity_preset",

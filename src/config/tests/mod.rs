@@ -11,6 +11,7 @@ mod routes;
 mod scripts;
 mod secrets;
 mod sections;
+mod state;
 mod tls;
 mod upstreams;
 mod verdicts;
@@ -39,6 +40,10 @@ fn surroundings() -> Surroundings {
             _ => Ok(()),
         },
         now: Timestamp::from_millis(1_767_225_600_000),
+        probe: |directory| match directory.to_str() {
+            Some("/nowhere") => Err(io::Error::other("no such directory")),
+            _ => Ok(()),
+        },
     }
 }
 

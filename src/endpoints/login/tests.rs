@@ -39,6 +39,8 @@ fn logins(simulator: &Simulator) -> Arc<Logins> {
         token: Vec::new(),
         beside: Vec::new(),
         login_replay: Duration::ZERO,
+        state: None,
+        encryption_keys: Vec::new(),
     };
     let wechat = WechatPlan {
         base_url: simulator.base_url(),

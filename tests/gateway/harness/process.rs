@@ -18,6 +18,7 @@ pub fn wxgate(arguments: &[&str]) -> Command {
         "LISTEN_FDS",
         "LISTEN_PID",
         "CREDENTIALS_DIRECTORY",
+        "STATE_DIRECTORY",
     ] {
         command.env_remove(name);
     }

@@ -1,11 +1,12 @@
 //! A gateway as a process of its own, as an operator runs it, behind a WeChat of the test's.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 
 use wxgate::simulator::Simulator;
 
-use super::process::{Process, wxgate};
+use super::process::{Ended, Process, wxgate};
 use super::scratch::Scratch;
 use super::{APPID, Answer, Ask, Line, SECRET};
 
@@ -24,7 +25,7 @@ pub struct Service {
     pub wechat: Simulator,
     pub process: Process,
     /// Its files, for as long as it runs.
-    _scratch: Scratch,
+    scratch: Scratch,
     address: SocketAddr,
     admin: Option<SocketAddr>,
 }
@@ -34,7 +35,10 @@ impl Setup {
     pub fn of(config: &str, backend: SocketAddr) -> Self {
         let wechat = Simulator::start(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
         wechat.register_app(APPID, SECRET);
-        let scratch = Scratch::new();
+        Self::in_place(config, backend, wechat, Scratch::new())
+    }
+
+    fn in_place(config: &str, backend: SocketAddr, wechat: Simulator, scratch: Scratch) -> Self {
         let config = config
             .replace("WECHAT", &wechat.base_url())
             .replace("BACKEND", &format!("http://{backend}"));
@@ -77,7 +81,7 @@ impl Setup {
         Service {
             wechat: self.wechat,
             process,
-            _scratch: self.scratch,
+            scratch: self.scratch,
             address,
             admin,
         }
@@ -88,6 +92,23 @@ impl Service {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Ends it as `kill -s NAME` does, and gives what it had printed and what a next one is started with: the same
+    /// files, the same WeChat, and this config, with `WECHAT` and `BACKEND` as addresses.
+    #[track_caller]
+    pub fn end(self, signal: &str, config: &str, backend: SocketAddr) -> (Ended, Setup) {
+        self.process.signal(signal);
+        let ended = self.process.wait();
+        (
+            ended,
+            Setup::in_place(config, backend, self.wechat, self.scratch),
+        )
     }
 
     /// Asks on a connection of its own.
