@@ -147,6 +147,8 @@ mod tests {
             token: Vec::new(),
             beside: Vec::new(),
             login_replay: Duration::ZERO,
+            state: None,
+            encryption_keys: Vec::new(),
         };
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(Labels::default(), 1));

@@ -48,13 +48,7 @@ pub(super) async fn serve<H: Handler>(
         return Ended::Answered;
     }
     let is_to_head = head.method == Method::HEAD;
-    let body = if incoming.is_end_stream() {
-        Inflow::Empty
-    } else {
-        let leave = request::awaits_leave(&head.headers).then(|| Rc::clone(&respond));
-        let told = request::told_length(&head.headers);
-        Inflow::Coming(Rc::new(Body::new(incoming, told, leave)))
-    };
+    let body = body_of(&head, incoming, &respond);
     let at = Instant::now();
     let asked = Asked {
         head,
@@ -80,6 +74,16 @@ pub(super) async fn serve<H: Handler>(
             Ended::Answered
         }
     }
+}
+
+/// The body of a request, as it comes.
+fn body_of(head: &http::request::Parts, incoming: RecvStream, respond: &Respond) -> Inflow {
+    if incoming.is_end_stream() {
+        return Inflow::Empty;
+    }
+    let leave = request::awaits_leave(&head.headers).then(|| Rc::clone(respond));
+    let told = request::told_length(&head.headers);
+    Inflow::Coming(Rc::new(Body::new(incoming, told, leave)))
 }
 
 /// Lets the handler answer, unless the client resets the stream meanwhile.
