@@ -51,7 +51,7 @@
 //!    [`domain::script`] says which of them runs.
 //! 7. The answer streams back (http1/answer.rs, outgoing.rs, or http2/stream.rs). Its headers pass as lines
 //!    ([`wire::header_lines`]) unless the route changes them (gateway/cors.rs). With its last byte gateway/outcome.rs ends the visit, and gateway/visit.rs counts and writes the access line (telemetry/access.rs).
-//!
+//!    What never became a request is refused in gateway/unread.rs; in HTTP/2 http2/heads.rs notices it.
 //! 8. A request that wants to become a WebSocket goes the same way (gateway/websocket.rs), with a handshake that is held to its
 //!    rules and its answer to it ([`wire::websocket`]). If the backend agrees, the listener hands over the connection (line.rs),
 //!    [`upstream`] its own (tunnel.rs), and gateway/websocket/relay.rs carries the bytes between them, while watch.rs looks

@@ -10,7 +10,7 @@ use super::Gateway;
 use super::admit::Admission;
 use super::outcome::AnswerBody;
 use super::visit::Visit;
-use crate::config::plan::RoutePlan;
+use crate::config::plan::{FastCgiPlan, RoutePlan};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::Peer;
 use crate::domain::prefix::PrefixChange;
@@ -50,11 +50,12 @@ impl Gateway {
         admission: Admission,
         visit: &mut Visit,
     ) -> Result<Response<AnswerBody>, Refusal> {
-        let scripts = self.upstreams.scripts(upstream);
-        if scripts.is_some() && !admission.body.is_measured() {
-            let measuring = self.measure_and_forward(upstream, onward, head, admission, visit);
-            return Box::pin(measuring).await;
-        }
+        let admission = match self.upstreams.scripts(upstream) {
+            Some(scripts) if !admission.body.is_measured() => {
+                Box::pin(self.measured(scripts, admission)).await?
+            }
+            _ => admission,
+        };
         let sealed = self.seal(upstream, onward, head, admission, visit)?;
         visit.seat = self.shared.crowds.enter(upstream).await?;
         let since = Instant::now();
@@ -102,24 +103,17 @@ impl Gateway {
         }))
     }
 
-    /// Sends a request to scripts, which are told the length of a body before it comes, where the client does not tell it.
-    async fn measure_and_forward(
+    /// What scripts are sent, which are told the length of a body before it comes: where the client does not tell it, the
+    /// body is read first.
+    async fn measured(
         &self,
-        upstream: usize,
-        onward: Onward<'_>,
-        head: &mut Parts,
+        scripts: &FastCgiPlan,
         admission: Admission,
-        visit: &mut Visit,
-    ) -> Result<Response<AnswerBody>, Refusal> {
+    ) -> Result<Admission, Refusal> {
         let Admission { session, body } = admission;
-        let most = self
-            .upstreams
-            .scripts(upstream)
-            .map(|scripts| scripts.max_chunked_body);
         let within = self.shared.plan.server.idle_timeout;
-        let body = body.measured(most.unwrap_or(0), within).await?;
-        let admission = Admission { session, body };
-        Box::pin(self.forward(upstream, onward, head, admission, visit)).await
+        let body = body.measured(scripts.max_chunked_body, within).await?;
+        Ok(Admission { session, body })
     }
 
     /// The path with another beginning; in a box, since few have one.
