@@ -36,12 +36,22 @@ find_cargo() {
     has cargo || fail "cargo is missing; rustup installs it"
 }
 
-# Builds what measures, and with cargo's options $@ what is measured.
-build() {
+# Builds what measures.
+build_load() {
     find_cargo
-    say "building"
-    cargo build --quiet --locked "$@"
     cargo build --quiet --locked --release --manifest-path benches/load/Cargo.toml --target-dir target/benches
+}
+
+# Builds what is measured, as it is shipped: target/shipped/wxgate.
+build_shipped() {
+    deploy/build.sh
+}
+
+# Builds the example $1, which measures from inside.
+build_example() {
+    find_cargo
+    say "building the example $1"
+    cargo build --quiet --locked --release --example "$1"
 }
 
 # Becomes the measurement $1, with as many connections as the system allows; it needs a core for the proxy alone.

@@ -23,5 +23,6 @@ install_missing() {
 }
 
 asks_for_help "$@" || install_missing
-build --release --bin wxgate
+build_shipped
+build_load
 measure compare "$@"

@@ -16,5 +16,7 @@ if ! asks_for_help "$@"; then
     mapfile -t packages < <(missing_packages)
     install_packages "${packages[@]}"
 fi
-build --release --bin wxgate --example store
+build_shipped
+build_example store
+build_load
 measure growth "$@"

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . benches/common.sh
+. benches/rig.sh
 
 usage() {
     cat <<'EOF'
@@ -33,72 +34,13 @@ DELAY_US=4000
 
 missing_packages() {
     has valgrind || echo valgrind
-    has curl || echo curl
-    has openssl || echo openssl
+    rig_packages
 }
 
-# The first line of file $1 that has the words $2, once it is there.
-wait_for() {
-    local tries
-    for ((tries = 0; tries < 600; tries++)); do
-        grep -m 1 -e "$2" "$1" 2>/dev/null && return
-        sleep 0.1
-    done
-    fail "nothing says '$2': $(tail -n 5 "$1")"
-}
-
-start_backend() {
-    target/benches/release/backend --delay-us "$DELAY_US" >"$work/backend" &
-    stop_at_end+=("$!")
-    backend=$(wait_for "$work/backend" :)
-}
-
-make_certificate() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
-        -keyout "$work/key.pem" -out "$work/cert.pem" 2>"$work/openssl" || fail "$(cat "$work/openssl")"
-}
-
-# Sets how the case $1 is spoken with.
-choose() {
-    scheme=http
-    tls_line=
-    tls_option=()
-    if [ "$1" != get_1k ]; then
-        scheme=https
-        tls_line="tls = { cert = \"$work/cert.pem\", key = \"$work/key.pem\" }"
-        tls_option=(--tls "$work/cert.pem")
-    fi
-    if [ "$1" = get_1k_h2 ]; then
-        tls_option+=(--http2 1)
-    fi
-}
-
-start_gateway() {
-    sed -e 's|127.0.0.1:1"|127.0.0.1:0"|' -e "s|http://backend.invalid|http://$backend|" \
-        -e "s|^workers = 1|&\n$tls_line|" benches/wxgate.toml >"$work/gateway.toml"
-    : >"$work/log"
-    SHOP_SECRET=secret valgrind --tool=callgrind --callgrind-out-file="$work/profile.%p" \
-        target/profiling/wxgate --config "$work/gateway.toml" >"$work/log" 2>"$work/valgrind" &
-    gateway=$!
-    stop_at_end+=("$gateway")
-    address=$(wait_for "$work/log" 'listening address=' | grep -o '127[0-9.:]*')
-}
-
-log_in() {
-    curl --silent --insecure --fail --data code=0123456789abcdef "$scheme://$address/wx/login" |
-        sed 's/.*"skey":"\([^"]*\)".*/\1/' >"$work/tokens"
-}
-
-# Sends $1 requests, one after the other.
-ask() {
-    local report
-    report=$(target/benches/release/load --target "$address" --tokens "$work/tokens" "${tls_option[@]}" --connections 1 \
-        --rate "$RATE" --warm-up 0 --seconds 600 --most "$1" | tail -n 1)
-    case $report in
-        *'"statuses":{"200":'"$1"'},"errors":0,"reopened":0'*) ;;
-        *) fail "not every request was answered: $report" ;;
-    esac
+# Sends $1 requests with the session, one after the other.
+ask_for() {
+    ask --connections 1 --rate "$RATE" --seconds 600 --most "$1" "${with_http2[@]}" >"$work/report"
+    grep -q "\"200\":$1}" "$work/report" || fail "these are not $1 answers: $(cat "$work/report")"
 }
 
 # Ends what is counted so far, and begins anew.
@@ -106,19 +48,20 @@ dump() { callgrind_control --dump "$gateway" >/dev/null 2>&1 || fail "callgrind_
 
 # Counts the case $1.
 count() {
-    choose "$1"
-    start_gateway
+    local speaks=http
+    with_http2=()
+    [ "$1" = get_1k ] || speaks=https
+    [ "$1" != get_1k_h2 ] || with_http2=(--http2 1)
+    start_gateway "$speaks" valgrind --tool=callgrind --callgrind-out-file="$work/profile.%p" target/shipped/wxgate
     log_in
     say "$1: $WARM_UP requests to warm up, then $requests that count"
-    ask "$WARM_UP"
+    ask_for "$WARM_UP"
     dump
-    ask "$requests"
+    ask_for "$requests"
     dump
     profile=$work/profile.$gateway.2
     counted=$(($(awk '/^summary:/ { print $2; exit }' "$profile") / requests))
-    kill "$gateway"
-    wait "$gateway" || true
-    unset 'stop_at_end[-1]'
+    stop_gateway
 }
 
 # Fails if $2 is too many for the case $1.
@@ -178,19 +121,11 @@ while [ "$#" -gt 0 ]; do
     shift
 done
 
-work=$(mktemp -d)
-stop_at_end=()
-clean_up() {
-    [ "${#stop_at_end[@]}" -eq 0 ] || kill "${stop_at_end[@]}" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap clean_up EXIT
-
 mapfile -t packages < <(missing_packages)
 install_packages "${packages[@]}"
-build --profile profiling --bin wxgate
-start_backend
+build_shipped
+build_load
+start_backend --delay-us "$DELAY_US"
 make_certificate
 for case in "${cases[@]}"; do
     count "$case"

@@ -14,5 +14,7 @@ if ! asks_for_help "$@"; then
     mapfile -t packages < <(missing_packages)
     install_packages "${packages[@]}"
 fi
-build --release --bin wxgate --example simulator
+build_shipped
+build_example simulator
+build_load
 measure logins "$@"

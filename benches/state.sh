@@ -5,9 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . benches/common.sh
 
-find_cargo
-say "building"
-cargo build --quiet --locked --release --example state
+build_example state
 for way in "" --sealed; do
     say "${way:-in clear}"
     target/release/examples/state ${way:+"$way"} "$@"

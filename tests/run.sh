@@ -68,7 +68,7 @@ install_proxies() {
 check_scripts() {
     has shellcheck || return 0
     say "scripts: shellcheck"
-    shellcheck -x tests/run.sh .ci/run benches/*.sh || fail "shellcheck"
+    shellcheck -x tests/run.sh .ci/run benches/*.sh deploy/*.sh || fail "shellcheck"
 }
 
 # What measures is a crate of its own, so that nothing of it is built with what is shipped.

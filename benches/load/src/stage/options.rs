@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long, value_delimiter = ',')]
     ends_cores: Vec<usize>,
     /// The wxgate to measure
-    #[arg(long, default_value = "target/release/wxgate")]
+    #[arg(long, default_value = "target/shipped/wxgate")]
     wxgate: PathBuf,
 }
 
