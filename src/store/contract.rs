@@ -1,6 +1,7 @@
 //! What every store promises, whatever keeps its sessions.
 
 mod ledger;
+mod lifecycle;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Cast, Opened, Standing, State, Store};
+use super::{Cast, Found, Opened, Standing, State, Store, Whose};
 use crate::config::plan::{SessionsPlan, StatePlan};
 use crate::domain::clock::Clock;
 use crate::domain::identity::{Account, App, Identity, WechatId};
@@ -30,7 +31,12 @@ const KINDS: [Kind; 2] = [Kind::Memory, Kind::MemoryReadBack];
 
 /// One store of each kind, empty, each with a clock of its own.
 fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
-    KINDS.map(|kind| Shelf::new(kind, capacity))
+    every_store_where(|plan| plan.capacity = capacity)
+}
+
+/// The same with what `change` makes of the plan.
+fn every_store_where(change: impl Fn(&mut SessionsPlan)) -> [Shelf; KINDS.len()] {
+    KINDS.map(|kind| Shelf::new(kind, &change))
 }
 
 /// A store and what it goes by.
@@ -44,17 +50,17 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn new(kind: Kind, capacity: u64) -> Self {
+    fn new(kind: Kind, change: impl Fn(&mut SessionsPlan)) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(format!("wxgate-contract-{process}-{count}"));
         std::fs::create_dir_all(&directory).unwrap();
-        let plan = SessionsPlan {
+        let mut plan = SessionsPlan {
             limits: SessionLimits {
                 lifetime: Duration::from_hours(10),
                 idle: Duration::from_hours(4),
             },
-            capacity,
+            capacity: 100,
             token: Vec::new(),
             beside: Vec::new(),
             login_replay: Duration::ZERO,
@@ -63,7 +69,10 @@ impl Shelf {
                 interval: Duration::from_mins(1),
             }),
             encryption_keys: Vec::new(),
+            max_per_user: None,
+            rotation: None,
         };
+        change(&mut plan);
         let clock = Clock::start();
         Self {
             kind,
@@ -102,35 +111,30 @@ impl Shelf {
             .unwrap()
     }
 
+    async fn find(&self, opened: &Opened) -> Found {
+        let (digest, now) = (opened.skey.digest(), self.clock.now());
+        self.store().find(&digest, now).await.unwrap()
+    }
+
     async fn has(&self, opened: &Opened) -> bool {
-        self.store()
-            .find(&opened.skey.digest(), self.clock.now())
-            .await
-            .unwrap()
-            .session()
-            .is_some()
+        self.find(opened).await.session().is_some()
+    }
+
+    /// What becomes of a WebSocket of this session.
+    async fn standing(&self, opened: &Opened) -> Standing {
+        let (digest, now) = (opened.skey.digest(), self.clock.now());
+        let standing = self.store().holds(&digest, &opened.session, now).await;
+        standing.unwrap()
     }
 
     async fn touch(&self, opened: &Opened) {
-        let session = self
-            .store()
-            .find(&opened.skey.digest(), self.clock.now())
-            .await
-            .unwrap()
-            .session()
-            .unwrap();
+        let session = self.find(opened).await.session().unwrap();
         session.touch(self.clock.now());
     }
 
     /// The current key of a session's user, and the one before.
     async fn keys(&self, opened: &Opened) -> (String, Option<String>) {
-        let session = self
-            .store()
-            .find(&opened.skey.digest(), self.clock.now())
-            .await
-            .unwrap()
-            .session()
-            .unwrap();
+        let session = self.find(opened).await.session().unwrap();
         let keys = session.user().keys.keys();
         let previous = keys.previous.map(|key| key.reveal().to_owned());
         (keys.current.reveal().to_owned(), previous)
@@ -181,6 +185,11 @@ fn identity(index: usize, user: &str) -> Identity {
         unionid: WechatId::parse(&format!("u-{user}")),
         account: Account::default(),
     }
+}
+
+fn of_user(app: usize, user: &str) -> Whose {
+    let openid = WechatId::parse(user).unwrap();
+    Whose::User { app, openid }
 }
 
 #[tokio::test]
@@ -314,11 +323,7 @@ async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
 #[tokio::test]
 async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() {
     for shelf in every_store(2) {
-        let held = async |opened: &Opened| {
-            let (digest, now) = (opened.skey.digest(), shelf.clock.now());
-            let standing = shelf.store().holds(&digest, &opened.session, now).await;
-            standing.unwrap() == Standing::Stands
-        };
+        let held = async |opened: &Opened| shelf.standing(opened).await == Standing::Stands;
         let alice = shelf.open(0, "alice", "k").await;
         assert!(held(&alice).await, "{:?}", shelf.kind);
         shelf.store().close(&alice.skey.digest()).await.unwrap();

@@ -129,6 +129,23 @@ impl Store {
         }
     }
 
+    /// Moves the session that a skey's digest leads to at `now` to a new skey; all else of it stays. The old skey leads there
+    /// for a little longer, and may be rotated again within that time: the session is then moved once more, because an answer
+    /// that was lost must not cost the login.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random bytes for a skey, or the store cannot be asked.
+    #[expect(
+        clippy::unused_async,
+        reason = "a store in another process has to be asked"
+    )]
+    pub async fn rotate(&self, digest: &SkeyDigest, now: Timestamp) -> Result<Rotated, OpenError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.rotate(digest, now)?),
+        }
+    }
+
     /// The keys of a user in the app at this place, from a login on for the lifetime of a session at least. At
     /// capacity those of the least recent logins go first.
     ///
@@ -236,11 +253,22 @@ pub enum Gone {
     Replaced,
 }
 
+/// What came of a rotation.
+#[derive(Clone, Debug)]
+pub enum Rotated {
+    /// The same session, under another skey.
+    Anew(Opened),
+    /// There was none.
+    Gone(Gone),
+}
+
 /// What has become of a session that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It stands.
     Stands,
+    /// It stands, and what leads to it now is this digest.
+    Moved(SkeyDigest),
     /// It does not.
     Gone(Gone),
 }

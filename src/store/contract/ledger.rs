@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Shelf, every_store};
+use super::{Shelf, every_store, of_user};
 use crate::domain::identity::WechatId;
 use crate::domain::session_id::SessionId;
 use crate::store::{ListError, Listing, Opened, Revoked, Row, Whose};
-
-fn of_user(app: usize, user: &str) -> Whose {
-    let openid = WechatId::parse(user).unwrap();
-    Whose::User { app, openid }
-}
 
 /// The ids of all pages of three rows.
 async fn listed(shelf: &Shelf, whose: Whose) -> Vec<SessionId> {
