@@ -54,6 +54,7 @@ mod refusals;
 mod replay;
 mod restarts;
 mod sessions;
+mod sessions_command;
 mod strictness;
 mod tls;
 mod together;
