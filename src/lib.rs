@@ -79,6 +79,8 @@
 //! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs), and gives it a name that leads nowhere ([`domain::session_id`]); state/ carries both over a restart, sealed by sealing.rs; the skey goes to the client, in the shape of the
 //!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
+//! A rotation ([`endpoints::rotate`]) moves the same session to a new skey.
+//!
 //! # What always holds
 //!
 //! - **Strip always, inject last.** Whatever could pass for an identity is removed on every path, open ones too; the

@@ -116,17 +116,17 @@ fn text_of(file: &Path, name: &str) -> Result<String, Problems> {
 
 /// What `raw` means; with stand-ins for what it does not say well, which `source` then knows.
 fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) -> Plan {
-    let app_names = names(&raw.apps);
-    let upstream_names = names(&raw.upstreams);
+    let (app_names, upstream_names) = (names(&raw.apps), names(&raw.upstreams));
     let upstreams = upstreams::plan(raw.upstreams, source, surroundings);
     let server = server::plan(raw.server, source, surroundings);
     let apps = apps::plan(raw.apps, source, surroundings);
-    let written = raw.sessions.as_ref();
-    let tokens = written.and_then(|sessions| sessions.token.clone());
+    let tokens = raw.sessions.as_ref().and_then(|raw| raw.token.clone());
     let dialects = dialect::spoken(&raw.routes);
     let taken = body_fields::read_by(&raw.routes, source);
     let identity = identity::plan(raw.identity, tokens.as_ref(), &dialects, source);
-    let sessions = sessions::plan(raw.sessions, &dialects, &taken, source, surroundings);
+    let rotates = actions::rotate(&raw.routes);
+    let of_routes = (&*dialects, &*taken, rotates);
+    let sessions = sessions::plan(raw.sessions, of_routes, source, surroundings);
     let managed = Managed::of(&identity, &sessions);
     let scope = Scope {
         app_names: &app_names,

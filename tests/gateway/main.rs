@@ -53,6 +53,7 @@ mod recipes;
 mod refusals;
 mod replay;
 mod restarts;
+mod rotation;
 mod sessions;
 mod sessions_command;
 mod strictness;
