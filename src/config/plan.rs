@@ -26,7 +26,7 @@ pub use fastcgi::FastCgiPlan;
 pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
-    RefusalShapes, RouteChanges, RoutePlan, Verdict,
+    RefusalShapes, RouteChanges, RoutePlan, SessionRoute, Verdict,
 };
 pub use server::{AdminPlan, ListenPlace, ListenPlan, ServerPlan, TlsPlan};
 pub use upstream::{BackendTls, Balance, HealthPlan, UpstreamPlan};
