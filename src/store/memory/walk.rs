@@ -62,14 +62,17 @@ impl MemoryStore {
             }
             ControlFlow::Continue(())
         });
-        // A walk may have passed where one went to before it came, and where it came from when it had gone.
-        for digest in self.watch_moves(false) {
-            let session = self.sessions.get(&digest);
-            if session.is_some_and(|session| whose.includes(&session)) {
-                count += u64::from(self.close(&digest));
-            }
-        }
-        count
+        count + self.end_moved(&whose)
+    }
+
+    /// Ends those that have moved during the walk: it may have passed where one went to before it came, and where it came
+    /// from when it had gone.
+    fn end_moved(&self, whose: &Whose) -> u64 {
+        let moved = self.watch_moves(false).into_iter().filter(|digest| {
+            let session = self.sessions.get(digest);
+            session.is_some_and(|session| whose.includes(&session))
+        });
+        moved.map(|digest| u64::from(self.close(&digest))).sum()
     }
 
     /// Ends the sessions of one user without a walk, where these are known.
@@ -175,4 +178,59 @@ fn keep_least(
         }
     }
     rows.insert(id, row());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::plan::SessionsPlan;
+    use crate::domain::clock::Clock;
+    use crate::domain::identity::{Account, App, Identity, WechatId};
+    use crate::domain::session::{SessionKey, SessionLimits};
+    use crate::metrics::{Labels, Metrics};
+    use crate::store::Rotated;
+
+    #[test]
+    fn what_moves_while_a_walk_goes_on_is_ended_behind_it() {
+        let limits = SessionLimits {
+            lifetime: Duration::from_hours(1),
+            idle: Duration::from_hours(1),
+        };
+        let plan = SessionsPlan {
+            limits,
+            capacity: 10,
+            token: Vec::new(),
+            beside: Vec::new(),
+            login_replay: Duration::ZERO,
+            state: None,
+            encryption_keys: Vec::new(),
+            max_per_user: None,
+            rotation: Some(Duration::from_secs(10)),
+        };
+        let (clock, metrics) = (Clock::start(), Metrics::new(Labels::default(), 1));
+        let store = MemoryStore::new(&plan, clock.clone(), Arc::new(metrics));
+        let app = App {
+            name: "shop".to_owned(),
+            appid: WechatId::parse("wx1").unwrap(),
+            index: 0,
+        };
+        let alice = Identity {
+            app: Arc::new(app),
+            openid: WechatId::parse("alice").unwrap(),
+            unionid: None,
+            account: Account::default(),
+        };
+        let opened = store.open(alice, SessionKey::new("k")).unwrap();
+        store.watch_moves(true);
+        let rotated = store.rotate(&opened.skey.digest(), clock.now()).unwrap();
+        let Rotated::Anew(new) = rotated else {
+            panic!("{rotated:?}");
+        };
+        assert_eq!(store.end_moved(&Whose::App(0)), 1);
+        let found = store.find(&new.skey.digest(), clock.now());
+        assert!(found.session().is_none());
+        assert_eq!(store.end_moved(&Whose::App(0)), 0);
+    }
 }
