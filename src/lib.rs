@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! main                                      arguments, and how a process ends
-//! demo   service                            everything on loopback │ signals, systemd
+//! demo   service   sessions_command         everything on loopback │ signals, systemd │ an operator's command
 //! app                                       config → parts → run; alone in seeing every part
 //! gateway   explain   renewal               the journey of a request, done │ told │ new certificates
 //! endpoints   admin                         login, check, logout, phone, verdict │ the operator's pages, /api/decrypt
@@ -19,6 +19,15 @@
 //! config   wire   metrics                   what is meant │ the words of HTTP │ what is counted
 //! domain                                    identity, session, token, path, route, refusal, clock
 //! ```
+//!
+//! Below [`admin`], answer.rs has the forms of what operators are told, entrance.rs says who may enter, sessions.rs lists
+//! and ends sessions (what is asked of it is read by sessions/asked.rs), and views.rs has what is only shown; app/operators.rs
+//! hands them their parts.
+//!
+//! [`sessions_command`] asks a gateway that runs (api.rs) and shows what it says (table.rs). In the store, ledger.rs has the
+//! words of what operators ask, and trouble.rs what keeps it from answering; memory/walk.rs looks at all sessions,
+//! memory/succession.rs knows which skeys led somewhere, memory/devices.rs the sessions of a user, and memory/lifecycle.rs ends
+//! and moves them.
 //!
 //! [`telemetry`] stands beside the users of the config: `line.rs` is the form of a log line, `queue.rs` its way
 //! out, `access.rs` the short cut of the access lines. [`simulator`] is a WeChat for the demo and the tests, and uses
@@ -37,7 +46,7 @@
 //!    by [`domain::path`].
 //! 3. [`domain::route`] finds the most specific route. What has none is refused, and so is the path of an `on_login`
 //!    ([`domain::call_path`]). A browser that asks for a page whether it may is answered here (gateway/cors.rs), and
-//!    gateway/limits.rs counts who comes too often.
+//!    gateway/limits.rs counts who comes too often ([`domain::rate_limit`]).
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes
@@ -55,7 +64,7 @@
 //! 8. A request that wants to become a WebSocket goes the same way (gateway/websocket.rs), with a handshake that is held to its
 //!    rules and its answer to it ([`wire::websocket`]). If the backend agrees, the listener hands over the connection (line.rs),
 //!    [`upstream`] its own (tunnel.rs), and gateway/websocket/relay.rs carries the bytes between them, while watch.rs looks
-//!    whether the session still stands.
+//!    whether the session still stands, and leave.rs says what both sides are told at the end.
 //!
 //! # The journey of a login
 //!
@@ -67,8 +76,10 @@
 //! 4. wechat/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
 //! 5. Where the route has an `on_login`, login/announce.rs tells the backend, through the worker that took the login
 //!    (upstream/call.rs), and login/said.rs reads what it says of the user.
-//! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs); state/ carries both over a restart, sealed by sealing.rs; the skey goes to the client, in the shape of the
+//! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs), and gives it a name that leads nowhere ([`domain::session_id`]); state/ carries both over a restart, sealed by sealing.rs; the skey goes to the client, in the shape of the
 //!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
+//!
+//! A rotation ([`endpoints::rotate`]) moves the same session to a new skey.
 //!
 //! # What always holds
 //!
@@ -99,6 +110,7 @@ pub mod listener;
 pub mod metrics;
 mod renewal;
 pub mod service;
+pub mod sessions_command;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;

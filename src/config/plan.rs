@@ -7,6 +7,7 @@ mod route;
 mod server;
 mod upstream;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use fastcgi::FastCgiPlan;
 pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
-    RefusalShapes, RouteChanges, RoutePlan, Verdict,
+    RefusalShapes, RouteChanges, RoutePlan, SessionRoute, Verdict,
 };
 pub use server::{AdminPlan, ListenPlace, ListenPlan, ServerPlan, TlsPlan};
 pub use upstream::{BackendTls, Balance, HealthPlan, UpstreamPlan};
@@ -88,6 +89,10 @@ pub struct SessionsPlan {
     pub limits: SessionLimits,
     /// Sessions at a time.
     pub capacity: u64,
+    /// Sessions of one user in one app at a time, if not any number: a login beyond ends the oldest.
+    pub max_per_user: Option<NonZeroUsize>,
+    /// For how long a skey that was rotated still holds, if any route rotates.
+    pub rotation: Option<Duration>,
     /// Where to look for a skey, in order; at least one place.
     pub token: Vec<TokenPlace>,
     /// Headers that clients send beside the token, and that no backend gets.

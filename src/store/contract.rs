@@ -1,12 +1,15 @@
 //! What every store promises, whatever keeps its sessions.
 
+mod ledger;
+mod lifecycle;
+
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Cast, Opened, State, Store};
+use super::{Cast, Found, Opened, Standing, State, Store, Whose};
 use crate::config::plan::{SessionsPlan, StatePlan};
 use crate::domain::clock::Clock;
 use crate::domain::identity::{Account, App, Identity, WechatId};
@@ -28,7 +31,12 @@ const KINDS: [Kind; 2] = [Kind::Memory, Kind::MemoryReadBack];
 
 /// One store of each kind, empty, each with a clock of its own.
 fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
-    KINDS.map(|kind| Shelf::new(kind, capacity))
+    every_store_where(|plan| plan.capacity = capacity)
+}
+
+/// The same with what `change` makes of the plan.
+fn every_store_where(change: impl Fn(&mut SessionsPlan)) -> [Shelf; KINDS.len()] {
+    KINDS.map(|kind| Shelf::new(kind, &change))
 }
 
 /// A store and what it goes by.
@@ -42,17 +50,17 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn new(kind: Kind, capacity: u64) -> Self {
+    fn new(kind: Kind, change: impl Fn(&mut SessionsPlan)) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(format!("wxgate-contract-{process}-{count}"));
         std::fs::create_dir_all(&directory).unwrap();
-        let plan = SessionsPlan {
+        let mut plan = SessionsPlan {
             limits: SessionLimits {
                 lifetime: Duration::from_hours(10),
                 idle: Duration::from_hours(4),
             },
-            capacity,
+            capacity: 100,
             token: Vec::new(),
             beside: Vec::new(),
             login_replay: Duration::ZERO,
@@ -61,7 +69,10 @@ impl Shelf {
                 interval: Duration::from_mins(1),
             }),
             encryption_keys: Vec::new(),
+            max_per_user: None,
+            rotation: None,
         };
+        change(&mut plan);
         let clock = Clock::start();
         Self {
             kind,
@@ -100,29 +111,30 @@ impl Shelf {
             .unwrap()
     }
 
+    async fn find(&self, opened: &Opened) -> Found {
+        let (digest, now) = (opened.skey.digest(), self.clock.now());
+        self.store().find(&digest, now).await.unwrap()
+    }
+
     async fn has(&self, opened: &Opened) -> bool {
-        self.store()
-            .find(&opened.skey.digest(), self.clock.now())
-            .await
-            .is_some()
+        self.find(opened).await.session().is_some()
+    }
+
+    /// What becomes of a WebSocket of this session.
+    async fn standing(&self, opened: &Opened) -> Standing {
+        let (digest, now) = (opened.skey.digest(), self.clock.now());
+        let standing = self.store().holds(&digest, &opened.session, now).await;
+        standing.unwrap()
     }
 
     async fn touch(&self, opened: &Opened) {
-        let session = self
-            .store()
-            .find(&opened.skey.digest(), self.clock.now())
-            .await
-            .unwrap();
+        let session = self.find(opened).await.session().unwrap();
         session.touch(self.clock.now());
     }
 
     /// The current key of a session's user, and the one before.
     async fn keys(&self, opened: &Opened) -> (String, Option<String>) {
-        let session = self
-            .store()
-            .find(&opened.skey.digest(), self.clock.now())
-            .await
-            .unwrap();
+        let session = self.find(opened).await.session().unwrap();
         let keys = session.user().keys.keys();
         let previous = keys.previous.map(|key| key.reveal().to_owned());
         (keys.current.reveal().to_owned(), previous)
@@ -175,6 +187,11 @@ fn identity(index: usize, user: &str) -> Identity {
     }
 }
 
+fn of_user(app: usize, user: &str) -> Whose {
+    let openid = WechatId::parse(user).unwrap();
+    Whose::User { app, openid }
+}
+
 #[tokio::test]
 async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
     for shelf in every_store(100) {
@@ -184,7 +201,7 @@ async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
         let found = |skey: &Skey| {
             let (store, digest) = (shelf.store(), skey.digest());
             let now = shelf.clock.now();
-            async move { store.find(&digest, now).await }
+            async move { store.find(&digest, now).await.unwrap().session() }
         };
         let of_alice = found(&alice.skey).await.unwrap();
         assert_eq!(of_alice.facts(), identity(0, "alice").facts());
@@ -202,7 +219,7 @@ async fn a_closed_session_is_gone_and_the_others_stay() {
         let phone = shelf.open(0, "alice", "k").await;
         let tablet = shelf.open(0, "alice", "k").await;
         for _ in 0..2 {
-            shelf.store().close(&phone.skey.digest()).await;
+            shelf.store().close(&phone.skey.digest()).await.unwrap();
             assert!(!shelf.has(&phone).await, "{:?}", shelf.kind);
             assert!(shelf.has(&tablet).await, "{:?}", shelf.kind);
         }
@@ -258,12 +275,15 @@ async fn the_keys_of_a_user_are_had_by_app_and_openid_even_without_a_session() {
     for shelf in every_store(100) {
         let keys = |app, user: &'static str| {
             let store = shelf.store();
-            async move { store.keys(app, &WechatId::parse(user).unwrap()).await }
+            async move {
+                let openid = WechatId::parse(user).unwrap();
+                store.keys(app, &openid).await.unwrap()
+            }
         };
         let alice = shelf.open(0, "alice", "k1").await;
         shelf.open(1, "alice", "k2").await;
         shelf.open(0, "alice", "k3").await;
-        shelf.store().close(&alice.skey.digest()).await;
+        shelf.store().close(&alice.skey.digest()).await.unwrap();
         let in_shop = keys(0, "alice").await.unwrap();
         let previous = in_shop.previous.unwrap();
         let revealed = (in_shop.current.reveal(), previous.reveal());
@@ -303,13 +323,10 @@ async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
 #[tokio::test]
 async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() {
     for shelf in every_store(2) {
-        let held = async |opened: &Opened| {
-            let (digest, now) = (opened.skey.digest(), shelf.clock.now());
-            shelf.store().holds(&digest, &opened.session, now).await
-        };
+        let held = async |opened: &Opened| shelf.standing(opened).await == Standing::Stands;
         let alice = shelf.open(0, "alice", "k").await;
         assert!(held(&alice).await, "{:?}", shelf.kind);
-        shelf.store().close(&alice.skey.digest()).await;
+        shelf.store().close(&alice.skey.digest()).await.unwrap();
         assert!(!held(&alice).await, "{:?}", shelf.kind);
 
         let bob = shelf.open(0, "bob", "k").await;
@@ -341,8 +358,8 @@ async fn sessions_are_counted_in_and_out_once_each_for_their_app() {
         let ended = shelf.open(0, "bob", "k").await;
         shelf.open(1, "alice", "k").await;
         assert!(shelf.counts("shop", 2) && shelf.counts("game", 1));
-        shelf.store().close(&closed.skey.digest()).await;
-        shelf.store().close(&closed.skey.digest()).await;
+        shelf.store().close(&closed.skey.digest()).await.unwrap();
+        shelf.store().close(&closed.skey.digest()).await.unwrap();
         assert!(shelf.counts("shop", 1), "{}", shelf.page());
         shelf.clock.turn(Duration::from_hours(4));
         assert!(!shelf.has(&ended).await && !shelf.has(&ended).await);

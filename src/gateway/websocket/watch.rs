@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::session::Session;
 use crate::domain::token::SkeyDigest;
-use crate::store::Store;
+use crate::store::{Found, Gone, Standing, Store};
 
 /// How often sessions are looked at: one that ends ends its WebSocket within a second.
 const EVERY: Duration = Duration::from_millis(500);
@@ -34,13 +34,23 @@ pub(in crate::gateway) struct Watch {
 /// A session that is looked at for as long as its WebSocket is open.
 #[derive(Debug)]
 pub(super) struct Watched {
-    digest: SkeyDigest,
+    /// What leads to it; another one if its skey was rotated.
+    digest: Cell<SkeyDigest>,
     session: Arc<Session>,
     /// Whether the client has said something since this was last asked.
     pub(super) heard: Rc<Cell<bool>>,
     noted_at: Cell<Timestamp>,
-    has_ended: Cell<bool>,
+    lost: Cell<Option<Lapse>>,
     told: Notify,
+}
+
+/// Why a session is believed no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lapse {
+    /// It has ended.
+    Gone(Gone),
+    /// The store has not told of it for too long.
+    OutOfReach,
 }
 
 impl Watch {
@@ -58,11 +68,11 @@ impl Watch {
     /// Begins to look at a session that has just been used.
     pub(super) fn begin(self: &Rc<Self>, digest: SkeyDigest, session: Arc<Session>) -> Rc<Watched> {
         let watched = Rc::new(Watched {
-            digest,
+            digest: Cell::new(digest),
             session,
             heard: Rc::default(),
             noted_at: Cell::new(self.clock.now()),
-            has_ended: Cell::new(false),
+            lost: Cell::default(),
             told: Notify::new(),
         });
         self.watched.borrow_mut().push(Rc::downgrade(&watched));
@@ -87,14 +97,25 @@ impl Watch {
 
     async fn look_at(&self, one: &Watched) {
         let now = self.clock.now();
-        if !self.store.holds(&one.digest, &one.session, now).await {
-            one.has_ended.set(true);
+        // What cannot be asked is believed for as long as the store says.
+        let lost = match self.store.holds(&one.digest.get(), &one.session, now).await {
+            Ok(Standing::Stands) => None,
+            Ok(Standing::Moved(digest)) => {
+                one.digest.set(digest);
+                None
+            }
+            Ok(Standing::Gone(gone)) => Some(Lapse::Gone(gone)),
+            Err(_) => Some(Lapse::OutOfReach),
+        };
+        if lost.is_some() {
+            one.lost.set(lost);
             one.told.notify_waiters();
         } else if one.heard.get() && now >= one.noted_at.get().after(self.note_every) {
             one.heard.set(false);
             one.noted_at.set(now);
-            if let Some(session) = self.store.find(&one.digest, now).await {
-                session.touch(now);
+            let digest = one.digest.get();
+            if let Ok(Found::Session(session)) = self.store.find(&digest, now).await {
+                self.store.touch(&digest, &session, now);
             }
         }
     }
@@ -113,13 +134,16 @@ async fn look(watch: Weak<Watch>) {
 }
 
 impl Watched {
-    /// Waits until a session has ended; for ever, where there is none.
-    pub(super) async fn ended(watched: Option<&Self>) {
+    /// Waits until a session has ended, and says why; for ever, where there is none.
+    pub(super) async fn ended(watched: Option<&Self>) -> Lapse {
         let Some(watched) = watched else {
             return std::future::pending().await;
         };
-        let told = watched.told.notified();
-        if !watched.has_ended.get() {
+        loop {
+            let told = watched.told.notified();
+            if let Some(lost) = watched.lost.get() {
+                return lost;
+            }
             told.await;
         }
     }
@@ -132,9 +156,10 @@ mod tests {
     use crate::domain::identity::{Account, App, Identity, WechatId};
     use crate::domain::session::{SessionKey, SessionLimits};
     use crate::metrics::{Labels, Metrics};
-    use crate::store::Opened;
+    use crate::store::{Opened, Rotated};
 
     const IDLE: Duration = Duration::from_hours(4);
+    const GRACE: Duration = Duration::from_secs(10);
 
     /// A store with one session, and a watch over it.
     async fn watching() -> (Rc<Watch>, Clock, Opened) {
@@ -149,6 +174,8 @@ mod tests {
             login_replay: Duration::ZERO,
             state: None,
             encryption_keys: Vec::new(),
+            max_per_user: None,
+            rotation: Some(GRACE),
         };
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(Labels::default(), 1));
@@ -179,14 +206,14 @@ mod tests {
                     watched.heard.set(true);
                     clock.turn(Duration::from_hours(3));
                     assert!(watch.round().await);
-                    assert!(!watched.has_ended.get());
+                    assert!(watched.lost.get().is_none());
                     assert!(!watched.heard.get());
                 }
                 // Its lifetime ends it all the same.
                 watched.heard.set(true);
                 clock.turn(Duration::from_hours(1));
                 watch.round().await;
-                assert!(watched.has_ended.get());
+                assert_eq!(watched.lost.get(), Some(Lapse::Gone(Gone::Unknown)));
                 Watched::ended(Some(&watched)).await;
                 drop(watched);
                 assert!(!watch.round().await);
@@ -199,10 +226,33 @@ mod tests {
                 let watched = watch.begin(digest, opened.session);
                 clock.turn(Duration::from_hours(3));
                 watch.round().await;
-                assert!(!watched.has_ended.get());
+                assert!(watched.lost.get().is_none());
                 clock.turn(Duration::from_hours(1));
                 watch.round().await;
-                assert!(watched.has_ended.get());
+                assert_eq!(watched.lost.get(), Some(Lapse::Gone(Gone::Unknown)));
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn a_session_is_followed_to_its_new_skey_and_stands_after_the_grace_of_the_old_one() {
+        let (watch, clock, opened) = watching().await;
+        let digest = opened.skey.digest();
+        tokio::task::LocalSet::new()
+            .run_until(async {
+                let watched = watch.begin(digest, opened.session);
+                let rotated = watch.store.rotate(&digest, clock.now()).await.unwrap();
+                let Rotated::Anew(new) = rotated else {
+                    panic!("{rotated:?}");
+                };
+                clock.turn(GRACE / 2);
+                watch.round().await;
+                clock.turn(GRACE);
+                watch.round().await;
+                assert_eq!(watched.lost.get(), None);
+                watch.store.close(&new.skey.digest()).await.unwrap();
+                watch.round().await;
+                assert_eq!(watched.lost.get(), Some(Lapse::Gone(Gone::Unknown)));
             })
             .await;
     }

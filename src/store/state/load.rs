@@ -123,6 +123,9 @@ fn finish(store: &MemoryStore, shares: Vec<Share<'_>>, saved_at: Timestamp) -> L
         loaded.ended += share.loaded.ended;
         loaded.of_other_apps += share.loaded.of_other_apps;
         sessions.extend(share.sessions);
+        for (digest, until) in share.replaced {
+            store.restore_replaced(digest, until);
+        }
     }
     loaded.sessions = sessions.len() as u64;
     sessions.sort_unstable_by_key(|(last_used, ..)| *last_used);
@@ -202,6 +205,8 @@ struct Share<'a> {
     loaded: Loaded,
     /// Each with its last use.
     sessions: Vec<(Timestamp, SkeyDigest, Arc<Session>)>,
+    /// Each with the time until which it is told that its session made way.
+    replaced: Vec<(SkeyDigest, Timestamp)>,
 }
 
 impl<'a> Share<'a> {
@@ -213,6 +218,7 @@ impl<'a> Share<'a> {
             taken: Totals::default(),
             loaded: Loaded::default(),
             sessions: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -240,6 +246,10 @@ impl<'a> Share<'a> {
                     self.take_user(user, until)?;
                 }
                 Kind::Sessions => self.take_session(records.session()?)?,
+                Kind::Replaced => {
+                    let (digest, until) = records.replaced()?;
+                    self.replaced.push((digest, until));
+                }
                 Kind::Preface | Kind::End => return Err(Malformed),
             }
         }

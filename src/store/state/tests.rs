@@ -78,7 +78,7 @@ impl House {
     }
 
     fn find(&self, skey: &Skey) -> Option<Arc<Session>> {
-        self.store.find(&skey.digest(), self.clock.now())
+        self.store.find(&skey.digest(), self.clock.now()).session()
     }
 
     fn preface(&self) -> Preface {
@@ -142,6 +142,8 @@ fn plan(limits: SessionLimits, capacity: u64) -> SessionsPlan {
         login_replay: Duration::ZERO,
         state: None,
         encryption_keys: Vec::new(),
+        max_per_user: None,
+        rotation: None,
     }
 }
 
