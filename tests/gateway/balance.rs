@@ -184,14 +184,15 @@ fn what_may_be_repeated_goes_to_another_server() {
         let bad = broken();
         let keys = format!("retries = 1\nmax_fails = 1000\nbalance = \"{balance}\"");
         let world = before(Backend::start(), &bad, &keys);
-        for user in 0..16 {
+        // The budget has enough for twelve, wherever they hash to.
+        for user in 0..12 {
             let skey = world.skey_of(&format!("user{user}"));
             let answer = world.get_as(&skey, "/orders");
             assert_eq!(answer.status, 200, "{balance}");
         }
         let missed = asked(&bad);
         assert!(missed > 0, "{balance}");
-        assert_eq!(asked(&world.backend), 16, "{balance}");
+        assert_eq!(asked(&world.backend), 12, "{balance}");
         assert_eq!(world.count(RETRIED), i64::try_from(missed).unwrap());
     }
 }
