@@ -1,5 +1,7 @@
 //! From a checked config to a running gateway, and back to silence. Alone in seeing every part.
 
+mod operators;
+
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -15,10 +17,9 @@ use tracing::Dispatch;
 use tracing::dispatcher;
 
 use crate::admin::readiness::{Phase, Readiness};
-use crate::admin::{self, Admin, Decrypter};
+use crate::admin::{self, Admin};
 use crate::config::plan::{AdminPlan, ListenPlace, ListenPlan, Plan};
 use crate::domain::clock::Clock;
-use crate::domain::secret::Secret;
 use crate::endpoints::login::Logins;
 use crate::endpoints::phone::Phones;
 use crate::gateway::{Crowds, Gateway, Limits, Shared};
@@ -70,13 +71,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let state = state(&plan, &store, &clock, &metrics, &control)?;
     let (stop_admin, admin_stopped) = watch::channel(false);
     let parts = shared(plan, &store, clock, &metrics, &control)?;
-    let operators = Admin {
-        metrics: Arc::clone(&metrics),
-        readiness: readiness.clone(),
-        token: token(&parts.plan),
-        decrypter: decrypter(&parts),
-        state: state.clone(),
-    };
+    let operators = operators::admin(&parts, &metrics, &readiness, state.clone());
     let admin = serve_admin(&parts.plan, &control, operators, admin_stopped)?;
     control.spawn(tidy_now_and_then(parts.clone()));
     if let Some(tls) = &parts.plan.server.tls {
@@ -191,20 +186,6 @@ fn labels(plan: &Plan) -> Labels {
             .iter()
             .map(|upstream| upstream.name.clone())
             .collect(),
-    }
-}
-
-fn token(plan: &Plan) -> Option<Secret> {
-    plan.admin.as_ref()?.token.clone()
-}
-
-fn decrypter(parts: &Shared) -> Decrypter {
-    let apps = parts.plan.apps.iter().map(|app| Arc::clone(&app.app));
-    Decrypter {
-        apps: apps.collect(),
-        store: parts.store.clone(),
-        prover: parts.prover.clone(),
-        key_checks: Arc::clone(&parts.key_checks),
     }
 }
 

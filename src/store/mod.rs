@@ -153,10 +153,7 @@ impl Store {
     /// The store cannot be asked, and some of the sessions may go on.
     pub async fn revoke(&self, revoked: Revoked) -> Result<u64, Trouble> {
         match self {
-            Self::Memory(memory) => {
-                let memory = memory.clone();
-                apart(move || memory.revoke(&revoked)).await
-            }
+            Self::Memory(memory) => memory.walk(move |memory| memory.revoke(&revoked)).await,
         }
     }
 
@@ -167,10 +164,7 @@ impl Store {
     /// The cursor is of no page, or the store cannot be asked.
     pub async fn list(&self, listing: Listing) -> Result<Page, ListError> {
         match self {
-            Self::Memory(memory) => {
-                let memory = memory.clone();
-                apart(move || memory.list(&listing)).await?
-            }
+            Self::Memory(memory) => memory.walk(move |memory| memory.list(&listing)).await?,
         }
     }
 
@@ -181,10 +175,7 @@ impl Store {
     /// The store cannot be asked.
     pub async fn show(&self, id: SessionId) -> Result<Option<Row>, Trouble> {
         match self {
-            Self::Memory(memory) => {
-                let memory = memory.clone();
-                apart(move || memory.show(id)).await
-            }
+            Self::Memory(memory) => memory.walk(move |memory| memory.show(id)).await,
         }
     }
 
@@ -252,13 +243,6 @@ pub enum Standing {
     Stands,
     /// It does not.
     Gone(Gone),
-}
-
-/// Does what takes its time where nobody waits for the thread.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Trouble> {
-    let done = tokio::task::spawn_blocking(work).await;
-    // It is not cancelled, and does not panic.
-    done.map_err(|error| Trouble::new(error.to_string()))
 }
 
 #[cfg(test)]
