@@ -21,8 +21,8 @@
 //! ```
 //!
 //! Below [`admin`], answer.rs has the forms of what operators are told, entrance.rs says who may enter, sessions.rs lists
-//! and ends sessions (what is asked of it is read by sessions/asked.rs), and views.rs has what is only shown; app/operators.rs
-//! hands them their parts.
+//! and ends sessions (what is asked of it is read by sessions/asked.rs), and views.rs has what is only shown: what was
+//! counted (metrics/reading.rs), the config as it holds (config/effective), and the page; app/operators.rs hands them their parts.
 //!
 //! [`telemetry`] stands beside the users of the config: `line.rs` is the form of a log line, `queue.rs` its way
 //! out, `access.rs` the short cut of the access lines. [`simulator`] is a WeChat for the demo and the tests, and uses

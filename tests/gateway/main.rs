@@ -13,6 +13,8 @@
 )]
 
 mod access_log;
+mod admin_page;
+mod admin_views;
 mod answers;
 mod app_choice;
 mod architecture;

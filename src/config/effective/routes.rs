@@ -9,7 +9,9 @@ use crate::config::plan::{
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::cors::Cors;
+use crate::domain::field_name::FieldName;
 use crate::domain::header_edits::HeaderEdits;
+use crate::domain::prefix::PathPrefix;
 use crate::domain::template::{Placeholder, Template};
 
 /// A rule; its path, methods and hosts are what its label tells.
@@ -34,8 +36,8 @@ pub(super) fn route(plan: &RoutePlan, whole: &Plan) -> Value {
     let mut told = json!({"route": label});
     let more = json!({
         "max_body": amount(*max_body),
-        "strip_prefix": strip.map(|prefix| prefix.sent()),
-        "add_prefix": add.map(|prefix| prefix.sent()),
+        "strip_prefix": strip.map(PathPrefix::sent),
+        "add_prefix": add.map(PathPrefix::sent),
         "request_headers": request.as_ref().map(|edits| of_edits(edits, true)),
         "response_headers": response.as_ref().map(|edits| of_edits(edits, false)),
         "cors": cors.as_ref().map(of_cors),
@@ -150,7 +152,7 @@ fn of_forward(forward: &Forward, plan: &Plan) -> Value {
         "auth": of_guard(*guard),
         "app": of_apps(apps, plan),
         "open_data": open_data.as_ref().map(|_| "decrypt"),
-        "open_data_field": open_data.as_ref().map(|field| field.as_str()),
+        "open_data_field": open_data.as_ref().map(FieldName::as_str),
         "websocket": websocket,
     })
 }
