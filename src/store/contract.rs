@@ -48,6 +48,7 @@ impl Shelf {
         let directory = std::env::temp_dir().join(format!("wxgate-contract-{process}-{count}"));
         std::fs::create_dir_all(&directory).unwrap();
         let plan = SessionsPlan {
+            store: crate::config::plan::StorePlan::Memory,
             limits: SessionLimits {
                 lifetime: Duration::from_hours(10),
                 idle: Duration::from_hours(4),
