@@ -153,7 +153,10 @@ mod tests {
         assert_eq!(url.address, address("redis.internal", 6379));
         assert_eq!(url.username, None);
         assert_eq!(url.password.unwrap().reveal(), "pw");
-        assert_eq!(sentinel("redis://s1").unwrap().address, address("s1", 26379));
+        assert_eq!(
+            sentinel("redis://s1").unwrap().address,
+            address("s1", 26379)
+        );
         let url = redis("redis+unix:/run/redis.sock?db=2").unwrap();
         assert_eq!(url.address, RedisAddress::Unix("/run/redis.sock".into()));
         assert_eq!(url.database, Some(2));

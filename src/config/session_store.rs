@@ -37,11 +37,8 @@ pub(super) fn plan(
             }
             StorePlan::Memory
         }
-        Some(RawStore::Redis(raw)) => {
-            redis(*raw, source, surroundings).map_or(StorePlan::Memory, |plan| {
-                StorePlan::Redis(Box::new(plan))
-            })
-        }
+        Some(RawStore::Redis(raw)) => redis(*raw, source, surroundings)
+            .map_or(StorePlan::Memory, |plan| StorePlan::Redis(Box::new(plan))),
     }
 }
 
