@@ -241,7 +241,7 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Refusal> {
         check_method(&head.method)?;
         let digest = self.digest_to_close(apps, head, body).await?;
-        Ok(logout::answer(&self.shared.store, digest.as_ref(), response).await)
+        logout::answer(&self.shared.store, digest.as_ref(), response).await
     }
 
     /// Tells browsers to come under TLS from now on, where the config says so and they have.

@@ -55,7 +55,7 @@
 //! 8. A request that wants to become a WebSocket goes the same way (gateway/websocket.rs), with a handshake that is held to its
 //!    rules and its answer to it ([`wire::websocket`]). If the backend agrees, the listener hands over the connection (line.rs),
 //!    [`upstream`] its own (tunnel.rs), and gateway/websocket/relay.rs carries the bytes between them, while watch.rs looks
-//!    whether the session still stands.
+//!    whether the session still stands, and leave.rs says what both sides are told at the end.
 //!
 //! # The journey of a login
 //!
@@ -67,7 +67,7 @@
 //! 4. wechat/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
 //! 5. Where the route has an `on_login`, login/announce.rs tells the backend, through the worker that took the login
 //!    (upstream/call.rs), and login/said.rs reads what it says of the user.
-//! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs); state/ carries both over a restart, sealed by sealing.rs; the skey goes to the client, in the shape of the
+//! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs), and gives it a name that leads nowhere ([`domain::session_id`]); state/ carries both over a restart, sealed by sealing.rs; the skey goes to the client, in the shape of the
 //!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
 //! # What always holds

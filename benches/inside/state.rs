@@ -210,7 +210,8 @@ impl House {
             let digest = digest.context("there is no session")?;
             let begun = now();
             let session = runtime.block_on(self.store.find(digest, self.clock.now()));
-            session
+            session?
+                .session()
                 .context("a session is gone")?
                 .touch(self.clock.now());
             slowest = slowest.max(begun.elapsed());

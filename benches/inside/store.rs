@@ -148,7 +148,7 @@ impl House {
                 .context("no such place")?;
             let now = self.clock.now();
             let session = self.store.find(digest, now).await;
-            session.context("a session is gone")?.touch(now);
+            session?.session().context("a session is gone")?.touch(now);
         }
         Ok(each(begun.elapsed(), lookups))
     }
@@ -162,7 +162,7 @@ impl House {
             let begun = now();
             for &place in &places {
                 if let Some(digest) = self.digests.get(place) {
-                    self.store.close(digest).await;
+                    self.store.close(digest).await?;
                 }
             }
             closing += begun.elapsed();

@@ -88,7 +88,7 @@ impl Decrypter {
         let app = App::called(app, &self.apps).ok_or(Closed::App)?;
         let openid = WechatId::parse(openid).ok_or(Closed::User)?;
         let keys = self.store.keys(app.index, &openid).await;
-        let keys = keys.ok_or(Closed::User)?;
+        let keys = keys.map_err(Refusal::from)?.ok_or(Closed::User)?;
         let proven = match self.prover.hold(&proofs, app, &openid, &keys) {
             Ok(proven) => proven,
             Err(error) => {

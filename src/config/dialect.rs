@@ -124,7 +124,11 @@ impl Dialect {
             Self::Wafer1 => "ERR_INVALID_SESSION",
             Self::Wafer2 => "ERR_SESSION_INVALID",
         };
-        let lost = [RefusalCode::SessionMissing, RefusalCode::SessionInvalid];
+        let lost = [
+            RefusalCode::SessionMissing,
+            RefusalCode::SessionInvalid,
+            RefusalCode::SessionReplaced,
+        ];
         Defaults {
             response: None,
             refusals: shapes(&lost, &self.refusal(error)),

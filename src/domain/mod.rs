@@ -25,5 +25,6 @@ pub mod route;
 pub mod script;
 pub mod secret;
 pub mod session;
+pub mod session_id;
 pub mod template;
 pub mod token;

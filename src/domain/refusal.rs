@@ -11,6 +11,8 @@ pub enum RefusalCode {
     SessionMissing,
     /// An unknown, expired or revoked skey: log in again.
     SessionInvalid,
+    /// The skey of a session that made way for one of the same user's: somebody logged in elsewhere.
+    SessionReplaced,
     /// A login without a code.
     LoginCodeMissing,
     /// A code that WeChat does not know, or that cannot be one.
@@ -59,9 +61,10 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SessionMissing,
         Self::SessionInvalid,
+        Self::SessionReplaced,
         Self::LoginCodeMissing,
         Self::LoginCodeInvalid,
         Self::LoginCodeUsed,
@@ -92,6 +95,7 @@ impl RefusalCode {
         match self {
             Self::SessionMissing => "session_missing",
             Self::SessionInvalid => "session_invalid",
+            Self::SessionReplaced => "session_replaced",
             Self::LoginCodeMissing => "login_code_missing",
             Self::LoginCodeInvalid => "login_code_invalid",
             Self::LoginCodeUsed => "login_code_used",
@@ -123,6 +127,7 @@ impl RefusalCode {
         match self {
             Self::SessionMissing
             | Self::SessionInvalid
+            | Self::SessionReplaced
             | Self::LoginCodeInvalid
             | Self::LoginCodeUsed => StatusCode::UNAUTHORIZED,
             Self::LoginCodeMissing
@@ -152,6 +157,9 @@ impl RefusalCode {
         match self {
             Self::SessionMissing => "this request carries no session token: log in first",
             Self::SessionInvalid => "this session is unknown or has ended: log in again",
+            Self::SessionReplaced => {
+                "this user has logged in elsewhere: log in again to go on here"
+            }
             Self::LoginCodeMissing => "a login needs the code that wx.login() gave",
             Self::LoginCodeInvalid => "this login code is not valid: call wx.login() again",
             Self::LoginCodeUsed => "this login code was used before: call wx.login() again",

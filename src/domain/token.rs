@@ -4,12 +4,11 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use http::HeaderName;
-use ring::digest::{SHA256, digest};
-use sha2::{Digest, Sha256};
+use ring::digest::{Context, SHA256, digest};
 
 use super::byte_set::ByteSet;
+use super::session_id::SessionId;
 
 /// The random bytes in a skey.
 const SKEY_BYTES: usize = 32;
@@ -17,10 +16,8 @@ const SKEY_BYTES: usize = 32;
 const SKEY_LEN: usize = 43;
 /// The bytes of a digest.
 const DIGEST_LEN: usize = 16;
-/// What is hashed before a skey for the id of its session, so that the hash is no digest.
-const ID_OF: &str = "the session of ";
-/// The hexadecimal digits of such an id.
-const ID_LEN: usize = 32;
+/// What is hashed before a digest for the id of its session.
+const ID_OF: &[u8] = b"the session of ";
 
 /// A session token: 256 random bits as 43 characters of base64url. It masks itself in logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,19 +53,6 @@ impl Skey {
         &self.0
     }
 
-    /// A name of the session that may be shown: 32 hexadecimal digits that lead nowhere, since neither the token nor the
-    /// digest can be told from them.
-    #[must_use]
-    pub fn session_id(&self) -> String {
-        let named = Sha256::new()
-            .chain_update(ID_OF)
-            .chain_update(self.0.as_bytes());
-        format!("{:x}", Bytes::copy_from_slice(&named.finalize()))
-            .chars()
-            .take(ID_LEN)
-            .collect()
-    }
-
     /// What leads to the session.
     #[must_use]
     pub fn digest(&self) -> SkeyDigest {
@@ -97,6 +81,16 @@ impl SkeyDigest {
     pub fn from_bytes(bytes: [u8; DIGEST_LEN]) -> Self {
         let word = |half: Option<&[u8; 8]>| u64::from_ne_bytes(half.copied().unwrap_or_default());
         Self(word(bytes.first_chunk()), word(bytes.last_chunk()))
+    }
+
+    /// The name under which the session may be shown.
+    #[must_use]
+    pub fn session_id(self) -> SessionId {
+        let mut hash = Context::new(&SHA256);
+        hash.update(ID_OF);
+        hash.update(&self.to_bytes());
+        let half = hash.finish().as_ref().first_chunk().copied();
+        SessionId::from_bytes(half.unwrap_or_default())
     }
 
     fn new(skey: &str) -> Self {
@@ -179,6 +173,7 @@ impl TokenPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest, Sha256};
 
     #[test]
     fn a_generated_skey_is_read_back_with_the_same_digest() {
@@ -190,14 +185,22 @@ mod tests {
     #[test]
     fn the_id_of_a_session_is_its_own_and_tells_neither_token_nor_digest() {
         let skey = Skey::generate().unwrap();
-        let id = skey.session_id();
-        assert_eq!(skey.session_id(), id);
-        assert_ne!(Skey::generate().unwrap().session_id(), id);
-        assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+        let id = skey.digest().session_id().to_string();
+        assert_eq!(skey.digest().session_id().to_string(), id);
+        let other = Skey::generate().unwrap().digest();
+        assert_ne!(other.session_id().to_string(), id);
         assert_eq!(SkeyDigest::of(&id), None);
-        let digest = digest(&SHA256, skey.reveal().as_bytes());
-        let digest = format!("{:x}", Bytes::copy_from_slice(digest.as_ref()));
+        let digest = skey.digest().to_bytes();
+        let digest = SessionId::from_bytes(digest).to_string();
         assert!(!digest.contains(&id[..8]), "{digest} {id}");
+    }
+
+    #[test]
+    fn the_id_of_a_session_stays_the_same_from_version_to_version() {
+        // printf 'the session of 0123456789abcdef' | sha256sum
+        let digest = SkeyDigest::from_bytes(*b"0123456789abcdef");
+        let id = "454ef5554354a4a8530653df55eaf261";
+        assert_eq!(digest.session_id().to_string(), id);
     }
 
     #[test]

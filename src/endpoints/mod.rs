@@ -43,7 +43,9 @@ fn value_of(place: Placeholder, session: &Session, skey: Option<&Skey>, now: Tim
     let facts = session.facts();
     match place {
         Placeholder::Skey => skey.map(|skey| skey.reveal().into()).unwrap_or_default(),
-        Placeholder::SessionId => skey.map(Skey::session_id).into(),
+        Placeholder::SessionId => skey
+            .map(|skey| skey.digest().session_id().to_string())
+            .into(),
         Placeholder::ExpiresIn => session.expires_in(now).into(),
         Placeholder::OpenId => facts.openid.as_str().into(),
         Placeholder::UnionId => facts.unionid.map(WechatId::as_str).into(),

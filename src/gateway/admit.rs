@@ -12,6 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::session::Session;
 use crate::domain::token::SkeyDigest;
+use crate::store::{Found, Gone};
 use crate::wire::body::Inbound;
 use crate::wire::fields::BodyFormat;
 use crate::wire::refusal::Refusal;
@@ -50,15 +51,17 @@ impl Gateway {
         }
         let (token, body) = self.token(head, body).await?;
         let now = self.shared.clock.now();
-        let session = match (self.find(apps, token.as_deref(), now).await, guard) {
-            (Ok(session), _) => Some(session),
-            (Err(_), Guard::Optional) => None,
-            (Err(refusal), Guard::Required | Guard::None) => return Err(refusal),
+        let found = match (self.find(apps, token.as_deref(), now).await, guard) {
+            (Ok(found), _) => Some(found),
+            // Whoever may have a session is not served as if they had none.
+            (Err(refusal), Guard::Optional) if refusal.code != RefusalCode::Overloaded => None,
+            (Err(refusal), _) => return Err(refusal),
         };
-        if let Some(session) = &session {
-            session.touch(now);
+        if let Some((digest, session)) = &found {
+            self.shared.store.touch(digest, session, now);
             self.shared.limits.user(session)?;
         }
+        let session = found.map(|(_, session)| session);
         Ok(Admission { session, body })
     }
 
@@ -71,7 +74,8 @@ impl Gateway {
     ) -> Result<Arc<Session>, Refusal> {
         let (token, _) = self.token(head, body).await?;
         let now = self.shared.clock.now();
-        self.find(apps, token.as_deref(), now).await
+        let (_, session) = self.find(apps, token.as_deref(), now).await?;
+        Ok(session)
     }
 
     /// The digest of the skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to
@@ -86,15 +90,12 @@ impl Gateway {
         let Some(digest) = SkeyDigest::of(&token.ok_or_else(missing)?) else {
             return Ok(None);
         };
-        match self
-            .shared
-            .store
-            .find(&digest, self.shared.clock.now())
-            .await
-        {
-            Some(session) if !apps.include(&session.user().app) => Err(of_another_app()),
-            Some(_) => Ok(Some(digest)),
-            None => Ok(None),
+        let now = self.shared.clock.now();
+        let found = self.shared.store.find(&digest, now).await;
+        match found? {
+            Found::Session(session) if !apps.include(&session.user().app) => Err(of_another_app()),
+            Found::Session(_) => Ok(Some(digest)),
+            Found::Gone(_) => Ok(None),
         }
     }
 
@@ -135,17 +136,35 @@ impl Gateway {
         apps: &Apps,
         token: Option<&str>,
         now: Timestamp,
-    ) -> Result<Arc<Session>, Refusal> {
+    ) -> Result<(SkeyDigest, Arc<Session>), Refusal> {
         let invalid = |reason| Refusal::new(RefusalCode::SessionInvalid, reason);
         let digest = SkeyDigest::of(token.ok_or_else(missing)?);
         let digest = digest.ok_or_else(|| invalid("the token is no skey"))?;
-        let session = self.shared.store.find(&digest, now).await;
-        let session = session.ok_or_else(|| invalid("the skey is unknown, expired or revoked"))?;
+        let found = self.shared.store.find(&digest, now).await;
+        let session = match found? {
+            Found::Session(session) => session,
+            Found::Gone(gone) => return Err(refuse(gone)),
+        };
         if !apps.include(&session.user().app) {
             return Err(of_another_app());
         }
-        Ok(session)
+        Ok((digest, session))
     }
+}
+
+/// The refusal of a skey that leads to no session.
+fn refuse(gone: Gone) -> Refusal {
+    let (code, reason) = match gone {
+        Gone::Unknown => (
+            RefusalCode::SessionInvalid,
+            "the skey is unknown, expired or revoked",
+        ),
+        Gone::Replaced => (
+            RefusalCode::SessionReplaced,
+            "the user has logged in elsewhere since",
+        ),
+    };
+    Refusal::new(code, reason)
 }
 
 /// The refusal of a request without a session.

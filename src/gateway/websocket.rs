@@ -1,6 +1,7 @@
 //! Requests that become WebSockets: who may, what the backend must say to it, and what becomes of the connection then.
 //! Knows no bytes.
 
+mod leave;
 mod relay;
 mod watch;
 
@@ -27,7 +28,8 @@ use crate::wire::refusal::Refusal;
 use crate::wire::tokens::find_in_head;
 use crate::wire::websocket::{Handshake, VERSION, WEBSOCKET, check_origin, not_taken};
 
-use relay::{Ended, Leave, Relay};
+use leave::{Ended, Leave};
+use relay::Relay;
 pub(super) use watch::Watch;
 use watch::Watched;
 
@@ -146,7 +148,7 @@ async fn carry(
     let leave = async {
         tokio::select! {
             biased;
-            () = Watched::ended(watched.as_deref()) => Leave::Session,
+            lost = Watched::ended(watched.as_deref()) => Leave::Session(lost),
             () = stop.wait() => Leave::Stop,
         }
     };

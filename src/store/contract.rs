@@ -1,12 +1,14 @@
 //! What every store promises, whatever keeps its sessions.
 
+mod ledger;
+
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Cast, Opened, State, Store};
+use super::{Cast, Opened, Standing, State, Store};
 use crate::config::plan::{SessionsPlan, StatePlan};
 use crate::domain::clock::Clock;
 use crate::domain::identity::{Account, App, Identity, WechatId};
@@ -105,6 +107,8 @@ impl Shelf {
         self.store()
             .find(&opened.skey.digest(), self.clock.now())
             .await
+            .unwrap()
+            .session()
             .is_some()
     }
 
@@ -113,6 +117,8 @@ impl Shelf {
             .store()
             .find(&opened.skey.digest(), self.clock.now())
             .await
+            .unwrap()
+            .session()
             .unwrap();
         session.touch(self.clock.now());
     }
@@ -123,6 +129,8 @@ impl Shelf {
             .store()
             .find(&opened.skey.digest(), self.clock.now())
             .await
+            .unwrap()
+            .session()
             .unwrap();
         let keys = session.user().keys.keys();
         let previous = keys.previous.map(|key| key.reveal().to_owned());
@@ -185,7 +193,7 @@ async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
         let found = |skey: &Skey| {
             let (store, digest) = (shelf.store(), skey.digest());
             let now = shelf.clock.now();
-            async move { store.find(&digest, now).await }
+            async move { store.find(&digest, now).await.unwrap().session() }
         };
         let of_alice = found(&alice.skey).await.unwrap();
         assert_eq!(of_alice.facts(), identity(0, "alice").facts());
@@ -203,7 +211,7 @@ async fn a_closed_session_is_gone_and_the_others_stay() {
         let phone = shelf.open(0, "alice", "k").await;
         let tablet = shelf.open(0, "alice", "k").await;
         for _ in 0..2 {
-            shelf.store().close(&phone.skey.digest()).await;
+            shelf.store().close(&phone.skey.digest()).await.unwrap();
             assert!(!shelf.has(&phone).await, "{:?}", shelf.kind);
             assert!(shelf.has(&tablet).await, "{:?}", shelf.kind);
         }
@@ -259,12 +267,15 @@ async fn the_keys_of_a_user_are_had_by_app_and_openid_even_without_a_session() {
     for shelf in every_store(100) {
         let keys = |app, user: &'static str| {
             let store = shelf.store();
-            async move { store.keys(app, &WechatId::parse(user).unwrap()).await }
+            async move {
+                let openid = WechatId::parse(user).unwrap();
+                store.keys(app, &openid).await.unwrap()
+            }
         };
         let alice = shelf.open(0, "alice", "k1").await;
         shelf.open(1, "alice", "k2").await;
         shelf.open(0, "alice", "k3").await;
-        shelf.store().close(&alice.skey.digest()).await;
+        shelf.store().close(&alice.skey.digest()).await.unwrap();
         let in_shop = keys(0, "alice").await.unwrap();
         let previous = in_shop.previous.unwrap();
         let revealed = (in_shop.current.reveal(), previous.reveal());
@@ -306,11 +317,12 @@ async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() 
     for shelf in every_store(2) {
         let held = async |opened: &Opened| {
             let (digest, now) = (opened.skey.digest(), shelf.clock.now());
-            shelf.store().holds(&digest, &opened.session, now).await
+            let standing = shelf.store().holds(&digest, &opened.session, now).await;
+            standing.unwrap() == Standing::Stands
         };
         let alice = shelf.open(0, "alice", "k").await;
         assert!(held(&alice).await, "{:?}", shelf.kind);
-        shelf.store().close(&alice.skey.digest()).await;
+        shelf.store().close(&alice.skey.digest()).await.unwrap();
         assert!(!held(&alice).await, "{:?}", shelf.kind);
 
         let bob = shelf.open(0, "bob", "k").await;
@@ -342,8 +354,8 @@ async fn sessions_are_counted_in_and_out_once_each_for_their_app() {
         let ended = shelf.open(0, "bob", "k").await;
         shelf.open(1, "alice", "k").await;
         assert!(shelf.counts("shop", 2) && shelf.counts("game", 1));
-        shelf.store().close(&closed.skey.digest()).await;
-        shelf.store().close(&closed.skey.digest()).await;
+        shelf.store().close(&closed.skey.digest()).await.unwrap();
+        shelf.store().close(&closed.skey.digest()).await.unwrap();
         assert!(shelf.counts("shop", 1), "{}", shelf.page());
         shelf.clock.turn(Duration::from_hours(4));
         assert!(!shelf.has(&ended).await && !shelf.has(&ended).await);

@@ -1,6 +1,8 @@
 //! Sessions in this process: a bounded cache by digest. Our own clock says when one has ended; the cache's own
 //! expiry only frees memory.
 
+mod walk;
+
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,14 +11,16 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use rustc_hash::FxBuildHasher;
 
-use super::Opened;
 use super::users::Users;
+use super::{Found, Gone, Opened, Standing};
 use crate::config::plan::SessionsPlan;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::identity::{Identity, WechatId};
 use crate::domain::session::{Session, SessionKey, SessionLimits, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
+
+use walk::Turnstile;
 
 /// A store in memory. Clones show the same sessions.
 #[derive(Clone)]
@@ -27,6 +31,7 @@ pub struct MemoryStore {
     limits: SessionLimits,
     clock: Clock,
     metrics: Arc<Metrics>,
+    turnstile: Arc<Turnstile>,
 }
 
 impl MemoryStore {
@@ -51,6 +56,7 @@ impl MemoryStore {
             limits: plan.limits,
             clock,
             metrics,
+            turnstile: Arc::default(),
         }
     }
 
@@ -70,21 +76,27 @@ impl MemoryStore {
         Ok(Opened { skey, session })
     }
 
-    pub(super) fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Option<Arc<Session>> {
-        let session = self.sessions.get(digest)?;
+    pub(super) fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Found {
+        let Some(session) = self.sessions.get(digest) else {
+            return Found::Gone(Gone::Unknown);
+        };
         if session.has_ended(now) {
             self.sessions.invalidate(digest);
-            return None;
+            return Found::Gone(Gone::Unknown);
         }
-        Some(session)
+        Found::Session(session)
     }
 
-    pub(super) fn holds(&self, digest: &SkeyDigest, session: &Session, now: Timestamp) -> bool {
-        !session.has_ended(now) && self.sessions.contains_key(digest)
+    pub(super) fn holds(&self, digest: &SkeyDigest, session: &Session, now: Timestamp) -> Standing {
+        if !session.has_ended(now) && self.sessions.contains_key(digest) {
+            return Standing::Stands;
+        }
+        Standing::Gone(Gone::Unknown)
     }
 
-    pub(super) fn close(&self, digest: &SkeyDigest) {
-        self.sessions.invalidate(digest);
+    /// Ends a session, and tells whether it was this that ended it.
+    pub(super) fn close(&self, digest: &SkeyDigest) -> bool {
+        self.sessions.remove(digest).is_some()
     }
 
     pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {

@@ -1,8 +1,10 @@
-//! Where sessions are: open, find, close. Knows nothing of requests.
+//! Where sessions are: open, find, close, and what an operator asks of them. Knows nothing of requests.
 
+mod ledger;
 mod memory;
 mod sealing;
 mod state;
+mod trouble;
 mod users;
 
 use std::sync::Arc;
@@ -11,11 +13,14 @@ use crate::config::plan::SessionsPlan;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::identity::{Identity, WechatId};
 use crate::domain::session::{Session, SessionKey, UserKeys};
+use crate::domain::session_id::SessionId;
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
+pub use ledger::{ListError, Listing, Page, Revoked, Row, Whose};
 use memory::MemoryStore;
 pub use state::{Cast, InUse, State};
+pub use trouble::Trouble;
 
 /// The sessions of all apps. Clones show the same ones.
 #[derive(Clone, Debug)]
@@ -52,60 +57,134 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The system has no random bytes for a skey.
+    /// The system has no random bytes for a skey, or the store cannot be asked.
     #[expect(
         clippy::unused_async,
         reason = "a store in another process has to be asked"
     )]
-    pub async fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, NoEntropy> {
+    pub async fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, OpenError> {
         match self {
-            Self::Memory(memory) => memory.open(identity, key),
+            Self::Memory(memory) => Ok(memory.open(identity, key)?),
         }
     }
 
     /// Finds the session that a skey's digest leads to, unless it has ended at `now`. Finding is not using: that is to touch
     /// it.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked.
     #[expect(
         clippy::unused_async,
         reason = "a store in another process has to be asked"
     )]
-    pub async fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Option<Arc<Session>> {
+    pub async fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Result<Found, Trouble> {
         match self {
-            Self::Memory(memory) => memory.find(digest, now),
+            Self::Memory(memory) => Ok(memory.find(digest, now)),
+        }
+    }
+
+    /// Notes that the session that this digest led to was used at `now`.
+    pub fn touch(&self, _: &SkeyDigest, session: &Session, now: Timestamp) {
+        match self {
+            Self::Memory(_) => session.touch(now),
         }
     }
 
     /// Whether a session that was found is still there at `now`. To ask is neither finding nor using.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked, and what it said last is too long ago.
     #[expect(
         clippy::unused_async,
         reason = "a store in another process has to be asked"
     )]
-    pub async fn holds(&self, digest: &SkeyDigest, session: &Session, now: Timestamp) -> bool {
+    pub async fn holds(
+        &self,
+        digest: &SkeyDigest,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<Standing, Trouble> {
         match self {
-            Self::Memory(memory) => memory.holds(digest, session, now),
+            Self::Memory(memory) => Ok(memory.holds(digest, session, now)),
         }
     }
 
     /// Ends the session that a skey's digest leads to, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked, and the session may go on.
     #[expect(
         clippy::unused_async,
         reason = "a store in another process has to be asked"
     )]
-    pub async fn close(&self, digest: &SkeyDigest) {
+    pub async fn close(&self, digest: &SkeyDigest) -> Result<(), Trouble> {
         match self {
-            Self::Memory(memory) => memory.close(digest),
+            Self::Memory(memory) => {
+                memory.close(digest);
+                Ok(())
+            }
         }
     }
 
     /// The keys of a user in the app at this place, from a login on for the lifetime of a session at least. At
     /// capacity those of the least recent logins go first.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked.
     #[expect(
         clippy::unused_async,
         reason = "a store in another process has to be asked"
     )]
-    pub async fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
+    pub async fn keys(&self, app: usize, openid: &WechatId) -> Result<Option<UserKeys>, Trouble> {
         match self {
-            Self::Memory(memory) => memory.keys(app, openid),
+            Self::Memory(memory) => Ok(memory.keys(app, openid)),
+        }
+    }
+
+    /// Ends these sessions, and tells how many there were. All that a login had opened before have ended then, and what one
+    /// opens afterwards stays; of those that are opened meanwhile, some may have ended.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked, and some of the sessions may go on.
+    pub async fn revoke(&self, revoked: Revoked) -> Result<u64, Trouble> {
+        match self {
+            Self::Memory(memory) => {
+                let memory = memory.clone();
+                apart(move || memory.revoke(&revoked)).await
+            }
+        }
+    }
+
+    /// Some of the sessions.
+    ///
+    /// # Errors
+    ///
+    /// The cursor is of no page, or the store cannot be asked.
+    pub async fn list(&self, listing: Listing) -> Result<Page, ListError> {
+        match self {
+            Self::Memory(memory) => {
+                let memory = memory.clone();
+                apart(move || memory.list(&listing)).await?
+            }
+        }
+    }
+
+    /// The session of this name, if it stands.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked.
+    pub async fn show(&self, id: SessionId) -> Result<Option<Row>, Trouble> {
+        match self {
+            Self::Memory(memory) => {
+                let memory = memory.clone();
+                apart(move || memory.show(id)).await
+            }
         }
     }
 
@@ -124,6 +203,62 @@ pub struct Opened {
     pub skey: Skey,
     /// The session.
     pub session: Arc<Session>,
+}
+
+/// Why no session was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There are no random bytes.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// The store cannot be asked. Whether the session is in it may be unknown; its skey is.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+/// What a skey leads to.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A session that stands.
+    Session(Arc<Session>),
+    /// None.
+    Gone(Gone),
+}
+
+impl Found {
+    /// The session, if there is one.
+    #[must_use]
+    pub fn session(self) -> Option<Arc<Session>> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Gone(_) => None,
+        }
+    }
+}
+
+/// Why a skey leads to no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It is of none that anybody knows of, or has ended.
+    Unknown,
+    /// Its user has logged in elsewhere since, more often than they may at a time.
+    Replaced,
+}
+
+/// What has become of a session that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It stands.
+    Stands,
+    /// It does not.
+    Gone(Gone),
+}
+
+/// Does what takes its time where nobody waits for the thread.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Trouble> {
+    let done = tokio::task::spawn_blocking(work).await;
+    // It is not cancelled, and does not panic.
+    done.map_err(|error| Trouble::new(error.to_string()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,11 @@ use crate::domain::token::TokenPlace;
 const AROUND: &str = "apps.shop = { appid = \"wx1\", secret = { env = \"SHOP_SECRET\" } }\n\
     upstreams.php.servers = [\"http://10.0.0.1:9000\"]\n";
 const MAGIC: &str = "F2C224D4-2BCE-4C64-AF9F-A6D872000D1A";
-const LOST: [RefusalCode; 2] = [RefusalCode::SessionMissing, RefusalCode::SessionInvalid];
+const LOST: [RefusalCode; 3] = [
+    RefusalCode::SessionMissing,
+    RefusalCode::SessionInvalid,
+    RefusalCode::SessionReplaced,
+];
 
 /// A config with a login and a guarded route, both with these keys, and more behind.
 fn routes(keys: &str, more: &str) -> Plan {
@@ -87,7 +91,7 @@ fn no_other_refusal_of_a_guarded_route_has_the_status_that_wafer_2_takes_for_a_l
     let unauthorized = RefusalCode::ALL.into_iter();
     let unauthorized = unauthorized.filter(|code| code.status() == StatusCode::UNAUTHORIZED);
     let unauthorized: Vec<_> = unauthorized.collect();
-    assert_eq!(unauthorized, [LOST, of_logins].concat());
+    assert_eq!(unauthorized, [LOST.as_slice(), &of_logins].concat());
 }
 
 #[test]

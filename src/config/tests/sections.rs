@@ -296,7 +296,7 @@ fn a_refusal_is_one_of_the_table() {
     );
     let said = problems("refusals.session_invlid.status = 200");
     let start = "1:10: `session_invlid` is no refusal; did you mean `session_invalid`? There are \
-        `session_missing`, `session_invalid`, `login_code_missing`";
+        `session_missing`, `session_invalid`, `session_replaced`, `login_code_missing`";
     assert!(
         said[0].starts_with(start) && said[0].ends_with("and `overloaded`"),
         "{}",

@@ -22,7 +22,7 @@ use crate::domain::refusal::RefusalCode;
 use crate::domain::session::UserKeys;
 use crate::domain::template::{Placeholder, Template};
 use crate::metrics::Metrics;
-use crate::store::{Opened, Store};
+use crate::store::{Found, Opened, Store};
 use crate::wechat::{Exchange, Proven, Prover, WeChat, WeChatError};
 use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
@@ -159,7 +159,7 @@ impl Logins {
         let mut identity = identity(app, exchange, proven);
         let Said { account, data } = match announcer {
             Some(announcer) => {
-                let keys = self.store.keys(app.index, &identity.openid).await;
+                let keys = self.store.keys(app.index, &identity.openid).await?;
                 let news = News {
                     identity: identity.clone(),
                     user_info: proven.user_info(),
@@ -173,7 +173,7 @@ impl Logins {
         let opened = self.store.open(identity, exchange.session_key.clone());
         let opened = opened
             .await
-            .map_err(|error| overloaded(error.to_string()))?;
+            .map_err(|error| overloaded(with_causes(&error)))?;
         Ok(LoggedIn { opened, data })
     }
 
@@ -195,11 +195,14 @@ impl Logins {
     /// A skey that is told once more must still lead somewhere: its client may have logged out since.
     async fn still_open(&self, logged_in: LoggedIn) -> Result<LoggedIn, Refusal> {
         let digest = logged_in.opened.skey.digest();
-        if self.store.find(&digest, self.clock.now()).await.is_none() {
-            let reason = "the session of this code has ended since";
-            return Err(Refusal::new(RefusalCode::LoginCodeUsed, reason));
+        let found = self.store.find(&digest, self.clock.now()).await;
+        match found? {
+            Found::Session(_) => Ok(logged_in),
+            Found::Gone(_) => {
+                let reason = "the session of this code has ended since";
+                Err(Refusal::new(RefusalCode::LoginCodeUsed, reason))
+            }
         }
-        Ok(logged_in)
     }
 
     fn tell(

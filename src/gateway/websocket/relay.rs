@@ -13,7 +13,8 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::wire::websocket::{Farewell, Frames};
+use super::leave::{Ended, Leave, PARTING};
+use crate::wire::websocket::Frames;
 
 /// What is read at once, and so what is held of one direction at most, in bytes.
 const SIP: usize = 16 * 1024;
@@ -21,74 +22,6 @@ const SIP: usize = 16 * 1024;
 const TURNS: usize = 16;
 /// How long a server may go on after its client has said its last.
 const HALF_OPEN: Duration = Duration::from_secs(5);
-/// How long the rest of a frame, and what is said behind it, may take where nobody waits for more.
-const PARTING: Duration = Duration::from_millis(400);
-
-/// Why the gateway itself ends a WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leave {
-    /// Its session has ended.
-    Session,
-    /// The worker stops.
-    Stop,
-    /// Nobody has said anything for too long, or somebody takes nothing.
-    Idle,
-}
-
-/// What a WebSocket ended by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// The client ended its connection.
-    Client,
-    /// The backend did.
-    Backend,
-    /// One of the connections broke.
-    Lost,
-    /// The gateway ended it.
-    Left(Leave),
-}
-
-impl Leave {
-    /// What both sides are told.
-    const fn farewell(self) -> Farewell {
-        match self {
-            Self::Session => Farewell {
-                code: 1008,
-                reason: "session_invalid",
-            },
-            Self::Stop => Farewell {
-                code: 1001,
-                reason: "stopping",
-            },
-            Self::Idle => Farewell {
-                code: 1001,
-                reason: "idle",
-            },
-        }
-    }
-
-    /// How long parting may take. At a stop the drain sets the bound.
-    const fn patience(self) -> Duration {
-        match self {
-            Self::Session | Self::Idle => PARTING,
-            Self::Stop => Duration::MAX,
-        }
-    }
-}
-
-impl Ended {
-    /// What the access line calls it.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Backend => "backend",
-            Self::Lost => "lost",
-            Self::Left(Leave::Session) => "session",
-            Self::Left(Leave::Stop) => "stop",
-            Self::Left(Leave::Idle) => "idle",
-        }
-    }
-}
 
 /// Both ends, and what is on its way between them.
 pub(super) struct Relay<C, B> {

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::session::Session;
 use crate::domain::token::SkeyDigest;
-use crate::store::Store;
+use crate::store::{Found, Gone, Standing, Store};
 
 /// How often sessions are looked at: one that ends ends its WebSocket within a second.
 const EVERY: Duration = Duration::from_millis(500);
@@ -39,8 +39,17 @@ pub(super) struct Watched {
     /// Whether the client has said something since this was last asked.
     pub(super) heard: Rc<Cell<bool>>,
     noted_at: Cell<Timestamp>,
-    has_ended: Cell<bool>,
+    lost: Cell<Option<Lapse>>,
     told: Notify,
+}
+
+/// Why a session is believed no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lapse {
+    /// It has ended.
+    Gone(Gone),
+    /// The store has not told of it for too long.
+    OutOfReach,
 }
 
 impl Watch {
@@ -62,7 +71,7 @@ impl Watch {
             session,
             heard: Rc::default(),
             noted_at: Cell::new(self.clock.now()),
-            has_ended: Cell::new(false),
+            lost: Cell::default(),
             told: Notify::new(),
         });
         self.watched.borrow_mut().push(Rc::downgrade(&watched));
@@ -87,14 +96,20 @@ impl Watch {
 
     async fn look_at(&self, one: &Watched) {
         let now = self.clock.now();
-        if !self.store.holds(&one.digest, &one.session, now).await {
-            one.has_ended.set(true);
+        // What cannot be asked is believed for as long as the store says.
+        let lost = match self.store.holds(&one.digest, &one.session, now).await {
+            Ok(Standing::Stands) => None,
+            Ok(Standing::Gone(gone)) => Some(Lapse::Gone(gone)),
+            Err(_) => Some(Lapse::OutOfReach),
+        };
+        if lost.is_some() {
+            one.lost.set(lost);
             one.told.notify_waiters();
         } else if one.heard.get() && now >= one.noted_at.get().after(self.note_every) {
             one.heard.set(false);
             one.noted_at.set(now);
-            if let Some(session) = self.store.find(&one.digest, now).await {
-                session.touch(now);
+            if let Ok(Found::Session(session)) = self.store.find(&one.digest, now).await {
+                self.store.touch(&one.digest, &session, now);
             }
         }
     }
@@ -113,13 +128,16 @@ async fn look(watch: Weak<Watch>) {
 }
 
 impl Watched {
-    /// Waits until a session has ended; for ever, where there is none.
-    pub(super) async fn ended(watched: Option<&Self>) {
+    /// Waits until a session has ended, and says why; for ever, where there is none.
+    pub(super) async fn ended(watched: Option<&Self>) -> Lapse {
         let Some(watched) = watched else {
             return std::future::pending().await;
         };
-        let told = watched.told.notified();
-        if !watched.has_ended.get() {
+        loop {
+            let told = watched.told.notified();
+            if let Some(lost) = watched.lost.get() {
+                return lost;
+            }
             told.await;
         }
     }
@@ -180,14 +198,14 @@ mod tests {
                     watched.heard.set(true);
                     clock.turn(Duration::from_hours(3));
                     assert!(watch.round().await);
-                    assert!(!watched.has_ended.get());
+                    assert!(watched.lost.get().is_none());
                     assert!(!watched.heard.get());
                 }
                 // Its lifetime ends it all the same.
                 watched.heard.set(true);
                 clock.turn(Duration::from_hours(1));
                 watch.round().await;
-                assert!(watched.has_ended.get());
+                assert_eq!(watched.lost.get(), Some(Lapse::Gone(Gone::Unknown)));
                 Watched::ended(Some(&watched)).await;
                 drop(watched);
                 assert!(!watch.round().await);
@@ -200,10 +218,10 @@ mod tests {
                 let watched = watch.begin(digest, opened.session);
                 clock.turn(Duration::from_hours(3));
                 watch.round().await;
-                assert!(!watched.has_ended.get());
+                assert!(watched.lost.get().is_none());
                 clock.turn(Duration::from_hours(1));
                 watch.round().await;
-                assert!(watched.has_ended.get());
+                assert_eq!(watched.lost.get(), Some(Lapse::Gone(Gone::Unknown)));
             })
             .await;
     }

@@ -78,7 +78,7 @@ impl House {
     }
 
     fn find(&self, skey: &Skey) -> Option<Arc<Session>> {
-        self.store.find(&skey.digest(), self.clock.now())
+        self.store.find(&skey.digest(), self.clock.now()).session()
     }
 
     fn preface(&self) -> Preface {

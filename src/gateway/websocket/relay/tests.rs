@@ -3,7 +3,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::advance;
 
+use super::super::watch::Lapse;
 use super::*;
+use crate::store::Gone;
 
 const IDLE: Duration = Duration::from_mins(5);
 const FRAME: &[u8] = b"\x81\x02hi";
@@ -103,7 +105,9 @@ fn a_farewell_waits_for_the_end_of_a_frame_but_not_for_long() {
         let mut all = between(1000);
         all.backend.write_all(b"\x82\x05a").await.unwrap();
         assert_eq!(read(&mut all.client, 3).await, b"\x82\x05a");
-        all.leave.send(Leave::Session).unwrap();
+        all.leave
+            .send(Leave::Session(Lapse::Gone(Gone::Unknown)))
+            .unwrap();
         // The client's direction is between two frames.
         let head = read(&mut all.backend, 2).await;
         assert_eq!(head, [0x88, 0x91]);
@@ -116,10 +120,18 @@ fn a_farewell_waits_for_the_end_of_a_frame_but_not_for_long() {
         let mut all = between(1000);
         all.backend.write_all(b"\x82\x05a").await.unwrap();
         assert_eq!(read(&mut all.client, 3).await, b"\x82\x05a");
-        all.leave.send(Leave::Session).unwrap();
+        all.leave
+            .send(Leave::Session(Lapse::Gone(Gone::Unknown)))
+            .unwrap();
         let since = Instant::now();
         let ended = all.running.await.unwrap();
-        assert_eq!(ended, (Some(Ended::Left(Leave::Session)), false));
+        assert_eq!(
+            ended,
+            (
+                Some(Ended::Left(Leave::Session(Lapse::Gone(Gone::Unknown)))),
+                false
+            )
+        );
         assert!(since.elapsed() <= 2 * PARTING, "{:?}", since.elapsed());
         assert_eq!(rest(all.client).await, b"");
     });

@@ -1,0 +1,131 @@
+//! All sessions of a store in memory, looked at one after the other: what an operator asks for is rare, and is worth no
+//! index. To walk past a million takes some tenths of a second, so no thread that has something else to do may do it.
+//!
+//! A walk meets every session that was there before it began and has not ended meanwhile; of those that are opened during
+//! it, it may meet some. So of a revocation holds: what a login had opened before it began has ended when it is done, and
+//! what a login opens after it is done stays.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::MemoryStore;
+use crate::domain::session::Session;
+use crate::domain::session_id::SessionId;
+use crate::domain::token::SkeyDigest;
+use crate::store::ledger::{ListError, Listing, Page, Revoked, Row, Whose};
+
+/// Lets one walk go at a time, so that however much an operator asks for, one thread is busy with it.
+#[derive(Debug, Default)]
+pub(super) struct Turnstile(Mutex<()>);
+
+impl Turnstile {
+    fn pass(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryStore {
+    /// Ends these sessions, and tells how many there were.
+    pub(in crate::store) fn revoke(&self, revoked: &Revoked) -> u64 {
+        let whose = match revoked {
+            Revoked::Session(id) => return self.revoke_one(*id),
+            Revoked::App(app) => Whose::App(*app),
+            Revoked::User { app, openid } => Whose::User {
+                app: *app,
+                openid: openid.clone(),
+            },
+        };
+        let _turn = self.turnstile.pass();
+        let mut count = 0;
+        self.each_standing(|digest, session| {
+            if whose.includes(session) {
+                count += u64::from(self.close(digest));
+            }
+            ControlFlow::Continue(())
+        });
+        count
+    }
+
+    /// The sessions with the least ids behind the cursor.
+    pub(in crate::store) fn list(&self, listing: &Listing) -> Result<Page, ListError> {
+        let behind = match &listing.cursor {
+            None => None,
+            Some(cursor) => Some(SessionId::parse(cursor).ok_or(ListError::Cursor)?),
+        };
+        let _turn = self.turnstile.pass();
+        let mut rows = BTreeMap::new();
+        self.each_standing(|digest, session| {
+            if listing.whose.includes(session) {
+                let id = digest.session_id();
+                if behind.is_none_or(|behind| id > behind) {
+                    keep_least(&mut rows, listing.limit.saturating_add(1), id, || {
+                        Row::of(id, session)
+                    });
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        // One more than was asked for tells that there is one.
+        let are_more = rows.len() > listing.limit;
+        if are_more {
+            rows.pop_last();
+        }
+        let last = rows.last_key_value().map(|(id, _)| id.to_string());
+        Ok(Page {
+            rows: rows.into_values().collect(),
+            next: last.filter(|_| are_more),
+        })
+    }
+
+    /// The session of this name.
+    pub(in crate::store) fn show(&self, id: SessionId) -> Option<Row> {
+        let _turn = self.turnstile.pass();
+        self.of_id(id, |_, session| Row::of(id, session))
+    }
+
+    fn revoke_one(&self, id: SessionId) -> u64 {
+        let _turn = self.turnstile.pass();
+        self.of_id(id, |digest, _| self.close(digest))
+            .map_or(0, u64::from)
+    }
+
+    fn of_id<T>(&self, id: SessionId, see: impl Fn(&SkeyDigest, &Session) -> T) -> Option<T> {
+        let mut seen = None;
+        self.each_standing(|digest, session| {
+            if digest.session_id() == id {
+                seen = Some(see(digest, session));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        seen
+    }
+
+    fn each_standing(&self, mut visit: impl FnMut(&SkeyDigest, &Session) -> ControlFlow<()>) {
+        let now = self.clock.now();
+        self.each_session(|digest, session| {
+            if session.has_ended(now) {
+                ControlFlow::Continue(())
+            } else {
+                visit(digest, session)
+            }
+        });
+    }
+}
+
+/// Keeps a row, unless there are `most` with lesser ids.
+fn keep_least(
+    rows: &mut BTreeMap<SessionId, Row>,
+    most: usize,
+    id: SessionId,
+    row: impl FnOnce() -> Row,
+) {
+    if rows.len() >= most {
+        match rows.last_entry() {
+            Some(last) if *last.key() > id => drop(last.remove()),
+            Some(_) | None => return,
+        }
+    }
+    rows.insert(id, row());
+}
