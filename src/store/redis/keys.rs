@@ -37,6 +37,13 @@ const SLOTS: u16 = 16384;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct UserHash([u8; 16]);
 
+impl UserHash {
+    /// The hash as bytes.
+    pub(super) const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
 /// A user's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UserName {

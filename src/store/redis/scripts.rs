@@ -49,10 +49,10 @@ redis.call('DEL', KEYS[1], KEYS[2])
 return was"
 );
 
-/// Ends a session and leaves a mark: `session`, `used`; the mark, and for how long it is kept → what it was. Where
-/// nothing is, the mark keeps a login that is under way from putting its session there.
+/// Ends a session and leaves a mark: `session`, `used`; the mark, and for how long it is kept → what it was, and its last
+/// use. Where nothing is, the mark keeps a login that is under way from putting its session there.
 pub(super) static MARK: Script = script!(
-    "local was = redis.call('GET', KEYS[1])
+    "local was = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])}
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[2])
 return was"
