@@ -1,5 +1,7 @@
 //! From a checked config to a running gateway, and back to silence. Alone in seeing every part.
 
+mod operators;
+
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -15,10 +17,9 @@ use tracing::Dispatch;
 use tracing::dispatcher;
 
 use crate::admin::readiness::{Phase, Readiness};
-use crate::admin::{self, Admin, Decrypter};
+use crate::admin::{self, Admin};
 use crate::config::plan::{AdminPlan, ListenPlace, ListenPlan, Plan};
 use crate::domain::clock::Clock;
-use crate::domain::secret::Secret;
 use crate::endpoints::login::Logins;
 use crate::endpoints::phone::Phones;
 use crate::gateway::{Crowds, Gateway, Limits, Shared};
@@ -63,20 +64,14 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let readiness = Readiness::starting();
     let metrics = Arc::new(Metrics::new(labels(&plan), plan.server.workers));
     let control = control_runtime().context("the control runtime does not start")?;
-    let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
+    let store = store(&plan, &clock, &metrics, &control);
     let doors = listener::bind(&plan.server)?;
     let (addresses, places) = listened(&doors);
     let files = unix_files(&plan);
     let state = state(&plan, &store, &clock, &metrics, &control)?;
     let (stop_admin, admin_stopped) = watch::channel(false);
     let parts = shared(plan, &store, clock, &metrics, &control)?;
-    let operators = Admin {
-        metrics: Arc::clone(&metrics),
-        readiness: readiness.clone(),
-        token: token(&parts.plan),
-        decrypter: decrypter(&parts),
-        state: state.clone(),
-    };
+    let operators = operators::admin(&parts, &metrics, &readiness, state.clone());
     let admin = serve_admin(&parts.plan, &control, operators, admin_stopped)?;
     control.spawn(tidy_now_and_then(parts.clone()));
     if let Some(tls) = &parts.plan.server.tls {
@@ -168,6 +163,7 @@ impl Running {
         if let Some(state) = &self.state {
             state.save();
         }
+        self.control.block_on(self.store.settle());
         for file in self.files {
             // One that somebody else took away needs no removing.
             let _ = std::fs::remove_file(file);
@@ -191,20 +187,6 @@ fn labels(plan: &Plan) -> Labels {
             .iter()
             .map(|upstream| upstream.name.clone())
             .collect(),
-    }
-}
-
-fn token(plan: &Plan) -> Option<Secret> {
-    plan.admin.as_ref()?.token.clone()
-}
-
-fn decrypter(parts: &Shared) -> Decrypter {
-    let apps = parts.plan.apps.iter().map(|app| Arc::clone(&app.app));
-    Decrypter {
-        apps: apps.collect(),
-        store: parts.store.clone(),
-        prover: parts.prover.clone(),
-        key_checks: Arc::clone(&parts.key_checks),
     }
 }
 
@@ -367,6 +349,18 @@ fn listened(doors: &[Vec<Door>]) -> (Vec<SocketAddr>, Vec<String>) {
     (addresses, mine.map(Socket::to_string).collect())
 }
 
+fn store(plan: &Plan, clock: &Clock, metrics: &Arc<Metrics>, control: &Runtime) -> Store {
+    let (clock, metrics) = (clock.clone(), Arc::clone(metrics));
+    Store::of(&plan.sessions, cast(plan), clock, metrics, control.handle())
+}
+
+fn cast(plan: &Plan) -> Cast {
+    Cast {
+        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
+        claims: plan.identity.claims.clone(),
+    }
+}
+
 /// The state file, once it has been read back into `store`; whoever connects by now waits for that. From then on it is
 /// written now and then.
 fn state(
@@ -376,11 +370,7 @@ fn state(
     metrics: &Arc<Metrics>,
     control: &Runtime,
 ) -> anyhow::Result<Option<Arc<State>>> {
-    let cast = Cast {
-        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
-        claims: plan.identity.claims.clone(),
-    };
-    let state = store.state(&plan.sessions, cast, clock, metrics)?;
+    let state = store.state(&plan.sessions, cast(plan), clock, metrics)?;
     let state = state.map(Arc::new);
     if let Some((state, plan)) = state.clone().zip(plan.sessions.state.as_ref()) {
         state.read_back();

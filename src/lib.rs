@@ -20,6 +20,10 @@
 //! domain                                    identity, session, token, path, route, refusal, clock
 //! ```
 //!
+//! Below [`admin`], answer.rs has the forms of what operators are told, entrance.rs says who may enter, sessions.rs lists
+//! and ends sessions (what is asked of it is read by sessions/asked.rs), and views.rs has what is only shown; app/operators.rs
+//! hands them their parts.
+//!
 //! [`telemetry`] stands beside the users of the config: `line.rs` is the form of a log line, `queue.rs` its way
 //! out, `access.rs` the short cut of the access lines. [`simulator`] is a WeChat for the demo and the tests, and uses
 //! nothing of ours, so that it can contradict us.
@@ -37,7 +41,7 @@
 //!    by [`domain::path`].
 //! 3. [`domain::route`] finds the most specific route. What has none is refused, and so is the path of an `on_login`
 //!    ([`domain::call_path`]). A browser that asks for a page whether it may is answered here (gateway/cors.rs), and
-//!    gateway/limits.rs counts who comes too often.
+//!    gateway/limits.rs counts who comes too often ([`domain::rate_limit`]).
 //! 4. gateway/admit.rs finds the token with [`wire::tokens`], the session in the [`store`], and asks the guard.
 //! 5. Where the route says so, `gateway/open_data.rs` takes the field that backends must believe out of the body
 //!    (wire/rewrite.rs) and puts in what [`wechat`] opens with the user's keys. What does not open makes

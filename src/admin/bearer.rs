@@ -1,5 +1,7 @@
 //! The token that the operator's interface asks for. Knows nothing of what lies behind it.
 
+use std::fmt;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
@@ -26,6 +28,12 @@ impl Bearer {
         };
         let is_bearer = scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty();
         is_bearer && digest(token).ct_eq(&self.0).into()
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer(***)")
     }
 }
 

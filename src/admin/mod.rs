@@ -1,12 +1,17 @@
-//! The operator's listener: life, readiness, metrics, and what backends ask for. Knows nothing of the requests that
-//! the gateway carries.
+//! The operator's listener: life, readiness, metrics, sessions, and what backends ask for. Knows nothing of the requests
+//! that the gateway carries.
 
+mod answer;
 mod bearer;
 mod decrypt;
+mod entrance;
 mod pages;
 pub mod readiness;
+mod sessions;
+mod views;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +25,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::{select, time};
 use tracing::{debug, warn};
 
+use crate::domain::clock::Clock;
 use crate::domain::secret::Secret;
 use crate::metrics::Metrics;
 use crate::store::State;
 pub use decrypt::Decrypter;
+pub use sessions::Sessions;
+pub use views::Views;
 
 use pages::Pages;
 use readiness::Readiness;
@@ -54,6 +62,12 @@ pub struct Admin {
     pub token: Option<Secret>,
     /// What `/api/decrypt` opens data with.
     pub decrypter: Decrypter,
+    /// What `/api/sessions` is about.
+    pub sessions: Sessions,
+    /// What is only shown.
+    pub views: Views,
+    /// By what it is counted how often somebody comes with a wrong token.
+    pub clock: Clock,
     /// What `/readyz` complains of, if there is one.
     pub state: Option<Arc<State>>,
 }
@@ -65,14 +79,14 @@ pub async fn serve(listener: TcpListener, parts: Admin, stop: impl Future<Output
     let shutdown = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
-        let (stream, seat) = select! {
+        let (stream, peer, seat) = select! {
             () = &mut stop => break,
             accepted = accept(&listener, &seats) => accepted,
         };
         let pages = Arc::clone(&pages);
         let watcher = shutdown.watcher();
         tokio::spawn(async move {
-            carry(stream, pages, watcher).await;
+            carry(stream, peer, pages, watcher).await;
             drop(seat);
         });
     }
@@ -85,16 +99,16 @@ pub async fn serve(listener: TcpListener, parts: Admin, stop: impl Future<Output
     }
 }
 
-/// A connection with its seat, once both are there.
+/// A connection, whose it is, and its seat, once all are there.
 async fn accept(
     listener: &TcpListener,
     seats: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+) -> (TcpStream, IpAddr, Option<OwnedSemaphorePermit>) {
     // None only if the seats were closed, which nobody does.
     let seat = Arc::clone(seats).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, seat),
+            Ok((stream, peer)) => return (stream, peer.ip(), seat),
             Err(error) => warn!(%error, "an operator's connection could not be accepted"),
         }
         time::sleep(ACCEPT_PAUSE).await;
@@ -102,10 +116,10 @@ async fn accept(
 }
 
 /// Answers the one request of a connection.
-async fn carry(stream: TcpStream, pages: Arc<Pages>, watcher: Watcher) {
+async fn carry(stream: TcpStream, peer: IpAddr, pages: Arc<Pages>, watcher: Watcher) {
     let answer = service_fn(|request| {
         let pages = Arc::clone(&pages);
-        async move { Ok::<_, Infallible>(pages.answer(request).await) }
+        async move { Ok::<_, Infallible>(pages.answer(request, peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

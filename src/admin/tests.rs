@@ -30,11 +30,18 @@ impl Site {
         let addr = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::new(Labels::default(), 1));
         let readiness = Readiness::starting();
+        let decrypter = decrypter(&metrics);
         let parts = Admin {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             token: token.map(Secret::new),
-            decrypter: decrypter(&metrics),
+            sessions: Sessions {
+                apps: Vec::new(),
+                store: decrypter.store.clone(),
+            },
+            decrypter,
+            views: Views::default(),
+            clock: Clock::start(),
             state: None,
         };
         let (stop, stopped) = oneshot::channel();
@@ -204,10 +211,17 @@ async fn the_api_asks_for_the_token() {
     let answer = site
         .ask("GET /api/sessions", "authorization: Bearer s3cret\r\n")
         .await;
-    assert_eq!(status(&answer), "404");
+    assert_eq!(status(&answer), "200");
     assert!(answer.contains("content-type: application/json\r\n"));
-    let expected = r#"{"error":"not_found","message":"there is no such entry"}"#;
-    assert_eq!(body(&answer), expected);
+    assert_eq!(body(&answer), r#"{"sessions":[],"next":null}"#);
+    for path in ["/api", "/api/", "/api/session", "/api/sessionss"] {
+        let answer = site
+            .ask(&format!("GET {path}"), "authorization: Bearer s3cret\r\n")
+            .await;
+        assert_eq!(status(&answer), "404", "{path}");
+        let expected = r#"{"error":"not_found","message":"there is no such entry"}"#;
+        assert_eq!(body(&answer), expected);
+    }
 }
 
 #[tokio::test]

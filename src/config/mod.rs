@@ -14,6 +14,7 @@ mod certificates;
 mod changes;
 mod cors;
 mod dialect;
+mod effective;
 mod fastcgi;
 mod headers;
 mod identity;
@@ -52,6 +53,7 @@ mod wechat;
 use std::path::Path;
 
 pub use certificates::{CertificateError, Certificates};
+pub use effective::effective;
 pub use problems::Problems;
 pub use surroundings::Surroundings;
 

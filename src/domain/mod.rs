@@ -20,6 +20,7 @@ pub mod path;
 pub mod peer;
 pub mod phone_code;
 pub mod prefix;
+pub mod rate_limit;
 pub mod refusal;
 pub mod route;
 pub mod script;

@@ -2,7 +2,10 @@
 
 mod apps;
 mod cell;
+mod health;
 mod merge;
+mod reading;
+mod refused;
 mod state;
 mod store;
 mod worker;
@@ -16,9 +19,13 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 use apps::AppMetrics;
+pub use apps::AppReading;
+pub use health::Condition;
 use merge::MergedWorkers;
+pub use reading::{Reading, RefusalReading, RouteReading, UpstreamReading};
 use state::StateMetrics;
 use store::StoreMetrics;
 pub use worker::{UpstreamOutcome, WorkerMetrics};
@@ -41,6 +48,7 @@ pub struct Labels {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    labels: Arc<Labels>,
     workers: Arc<[Arc<WorkerMetrics>]>,
     apps: AppMetrics,
     state: StateMetrics,
@@ -56,16 +64,22 @@ impl Metrics {
     #[must_use]
     pub fn new(labels: Labels, workers: usize) -> Self {
         let mut registry = Registry::default();
-        let fresh = || Arc::new(WorkerMetrics::new(&labels));
+        let labels = Arc::new(labels);
+        let begin = Instant::now();
+        let fresh = || Arc::new(WorkerMetrics::new(&labels, begin));
         let workers: Arc<[_]> = std::iter::repeat_with(fresh).take(workers).collect();
         let apps = AppMetrics::register(&labels.apps, &mut registry);
         let state = StateMetrics::register(&mut registry);
         let store = StoreMetrics::register(&mut registry);
         let dropped_lines = DroppedLines::default();
-        registry.register_collector(Box::new(MergedWorkers::new(labels, Arc::clone(&workers))));
+        registry.register_collector(Box::new(MergedWorkers::new(
+            Arc::clone(&labels),
+            Arc::clone(&workers),
+        )));
         registry.register_collector(Box::new(dropped_lines.clone()));
         Self {
             registry,
+            labels,
             workers,
             apps,
             state,

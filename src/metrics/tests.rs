@@ -1,6 +1,7 @@
 //! What operators read, after what was counted.
 
 use super::*;
+use crate::domain::clock::Timestamp;
 use crate::domain::refusal::RefusalCode;
 use http::StatusCode;
 
@@ -67,7 +68,8 @@ fn what_the_workers_counted_is_added_up() {
     let metrics = metrics(2);
     for worker in metrics.workers() {
         worker.request(Some(0), StatusCode::OK, Duration::from_millis(3));
-        worker.refusal(RefusalCode::Overloaded);
+        let now = Timestamp::from_millis(1);
+        worker.refusal(RefusalCode::Overloaded, "full", Some(0), now);
         worker.upstream_request(0, UpstreamOutcome::Retried);
         worker.connection_opened();
         worker.websocket_opened(Some(0));

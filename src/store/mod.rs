@@ -170,10 +170,7 @@ impl Store {
     /// The store cannot be asked, and some of the sessions may go on.
     pub async fn revoke(&self, revoked: Revoked) -> Result<u64, Trouble> {
         match self {
-            Self::Memory(memory) => {
-                let memory = memory.clone();
-                apart(move || memory.revoke(&revoked)).await
-            }
+            Self::Memory(memory) => memory.walk(move |memory| memory.revoke(&revoked)).await,
             Self::Redis(redis) => Box::pin(redis.revoke(revoked)).await,
         }
     }
@@ -185,10 +182,7 @@ impl Store {
     /// The cursor is of no page, or the store cannot be asked.
     pub async fn list(&self, listing: Listing) -> Result<Page, ListError> {
         match self {
-            Self::Memory(memory) => {
-                let memory = memory.clone();
-                apart(move || memory.list(&listing)).await?
-            }
+            Self::Memory(memory) => memory.walk(move |memory| memory.list(&listing)).await?,
             Self::Redis(redis) => Box::pin(redis.list(listing)).await,
         }
     }
@@ -200,10 +194,7 @@ impl Store {
     /// The store cannot be asked.
     pub async fn show(&self, id: SessionId) -> Result<Option<Row>, Trouble> {
         match self {
-            Self::Memory(memory) => {
-                let memory = memory.clone();
-                apart(move || memory.show(id)).await
-            }
+            Self::Memory(memory) => memory.walk(move |memory| memory.show(id)).await,
             Self::Redis(redis) => Box::pin(redis.show(id)).await,
         }
     }
@@ -299,13 +290,6 @@ pub enum Standing {
     Stands,
     /// It does not.
     Gone(Gone),
-}
-
-/// Does what takes its time where nobody waits for the thread.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Trouble> {
-    let done = tokio::task::spawn_blocking(work).await;
-    // It is not cancelled, and does not panic.
-    done.map_err(|error| Trouble::new(error.to_string()))
 }
 
 #[cfg(test)]

@@ -67,6 +67,15 @@ impl Refusal {
         }
     }
 
+    /// The reason where it is always said alike; the sentence of the code where it tells of what one request had in it.
+    #[must_use]
+    pub fn own_words(&self) -> &'static str {
+        match self.reason {
+            Cow::Borrowed(reason) => reason,
+            Cow::Owned(_) => self.code.message(),
+        }
+    }
+
     /// The same refusal, with another sentence for the client.
     #[must_use]
     pub fn telling(self, message: &'static str) -> Self {

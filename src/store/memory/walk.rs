@@ -7,25 +7,40 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
 use super::MemoryStore;
 use crate::domain::session::Session;
 use crate::domain::session_id::SessionId;
 use crate::domain::token::SkeyDigest;
+use crate::store::Trouble;
 use crate::store::ledger::{ListError, Listing, Page, Revoked, Row, Whose};
 
 /// Lets one walk go at a time, so that however much an operator asks for, one thread is busy with it.
-#[derive(Debug, Default)]
-pub(super) struct Turnstile(Mutex<()>);
-
-impl Turnstile {
-    fn pass(&self) -> MutexGuard<'_, ()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+pub(super) type Turnstile = Mutex<()>;
 
 impl MemoryStore {
+    /// Walks where nobody waits for the thread, once it is this walk's turn.
+    pub(in crate::store) async fn walk<T: Send + 'static>(
+        &self,
+        walk: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let (store, turn) = (self.clone(), Arc::clone(&self.turnstile));
+        let turn = turn.lock_owned().await;
+        let walked = spawn_blocking(move || {
+            let walked = walk(&store);
+            drop(turn);
+            walked
+        });
+        // It is not cancelled, and does not panic.
+        walked
+            .await
+            .map_err(|error| Trouble::new(error.to_string()))
+    }
+
     /// Ends these sessions, and tells how many there were.
     pub(in crate::store) fn revoke(&self, revoked: &Revoked) -> u64 {
         let whose = match revoked {
@@ -36,7 +51,6 @@ impl MemoryStore {
                 openid: openid.clone(),
             },
         };
-        let _turn = self.turnstile.pass();
         let mut count = 0;
         self.each_standing(|digest, session| {
             if whose.includes(session) {
@@ -53,7 +67,6 @@ impl MemoryStore {
             None => None,
             Some(cursor) => Some(SessionId::parse(cursor).ok_or(ListError::Cursor)?),
         };
-        let _turn = self.turnstile.pass();
         let mut rows = BTreeMap::new();
         self.each_standing(|digest, session| {
             if listing.whose.includes(session) {
@@ -80,12 +93,10 @@ impl MemoryStore {
 
     /// The session of this name.
     pub(in crate::store) fn show(&self, id: SessionId) -> Option<Row> {
-        let _turn = self.turnstile.pass();
         self.of_id(id, |_, session| Row::of(id, session))
     }
 
     fn revoke_one(&self, id: SessionId) -> u64 {
-        let _turn = self.turnstile.pass();
         self.of_id(id, |digest, _| self.close(digest))
             .map_or(0, u64::from)
     }

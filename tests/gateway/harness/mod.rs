@@ -7,6 +7,7 @@ mod gate;
 mod log;
 mod multiplexed;
 mod process;
+pub mod redis;
 mod scratch;
 mod secured;
 mod service;
