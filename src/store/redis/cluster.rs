@@ -87,7 +87,10 @@ impl Cluster {
         let made_up = self.made_up();
         let mut masters: Vec<_> = made_up.masters.iter().collect();
         masters.sort_by_key(|(address, _)| address.to_string());
-        masters.into_iter().map(|(_, node)| Arc::clone(node)).collect()
+        masters
+            .into_iter()
+            .map(|(_, node)| Arc::clone(node))
+            .collect()
     }
 
     /// A server that is to be asked for one slot, although it does not have it yet.

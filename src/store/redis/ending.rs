@@ -162,7 +162,10 @@ impl RedisStore {
     async fn revoke_all(&self, lists: Vec<String>) -> Result<u64, Fault> {
         let revoking = lists.into_iter().map(|list| async move {
             let ids = self.ids(&list).await?;
-            let marking = ids.clone().into_iter().map(|id| self.mark(id, Gone::Unknown));
+            let marking = ids
+                .clone()
+                .into_iter()
+                .map(|id| self.mark(id, Gone::Unknown));
             let was: Vec<_> = stream::iter(marking)
                 .buffer_unordered(AT_ONCE)
                 .try_collect()

@@ -162,7 +162,9 @@ impl RedisStore {
             return Err(no_scan);
         };
         let next = text(next).and_then(|next| next.parse().ok());
-        let names = names.iter().filter_map(|name| text(name).map(str::to_owned));
+        let names = names
+            .iter()
+            .filter_map(|name| text(name).map(str::to_owned));
         Ok((next.ok_or(no_scan)?, names.collect()))
     }
 }

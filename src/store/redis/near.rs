@@ -173,8 +173,7 @@ impl Near {
             return;
         }
         self.gone.invalidate(&id);
-        self.metrics
-            .session_opened(near.session.user().app.index);
+        self.metrics.session_opened(near.session.user().app.index);
         self.sessions.insert(id, near);
         // A change is counted before it takes away what is near: so either it did that, or it is seen here.
         if !self.is_good(ticket) {

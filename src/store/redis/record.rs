@@ -11,9 +11,7 @@ use crate::domain::session::{Session, SessionKey, SessionLimits, User, UserKeys}
 use crate::domain::session_id::SessionId;
 use crate::store::sealing::SealError;
 use crate::store::state::casting::Casting;
-use crate::store::state::record::{
-    KeptSession, Preface, Reader, put_preface, put_session,
-};
+use crate::store::state::record::{KeptSession, Preface, Reader, put_preface, put_session};
 use crate::store::{Cast, Gone};
 
 /// How sessions are written and read, by the config of today.
@@ -102,7 +100,9 @@ impl Records {
             return Ok(Read::Gone(Gone::Unknown));
         };
         let account = casting.account(kept.account.clone()).map_err(broken)?;
-        Ok(Read::Session(Box::new(Record::of(kept, app, account, used))))
+        Ok(Read::Session(Box::new(Record::of(
+            kept, app, account, used,
+        ))))
     }
 
     /// A user's key, written.
