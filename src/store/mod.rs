@@ -216,6 +216,15 @@ impl Store {
         }
     }
 
+    /// Forgets what need not be kept here.
+    #[cfg(test)]
+    fn forget(&self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Redis(redis) => redis.forget(),
+        }
+    }
+
     /// Frees what has ended, and counts anew. It is enough to do so now and then.
     pub fn tidy(&self) {
         match self {

@@ -9,7 +9,10 @@ use crate::harness::{Ask, World};
 
 /// The part of a config that names this Redis.
 fn store(redis: &Redis) -> String {
-    format!("[sessions]\nlifetime = \"10h\"\nidle = \"4h\"\nstore = {{ redis = \"{}/0\" }}", redis.urls()[0])
+    format!(
+        "[sessions]\nlifetime = \"10h\"\nidle = \"4h\"\nstore = {{ redis = \"{}/0\" }}",
+        redis.urls()[0]
+    )
 }
 
 /// Waits until a gateway can ask its store.

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_was_said_is_believed_for_so_long_after_it_was_heard_and_never_beyond_the_end() {
-        let at = |seconds| Timestamp::from_millis(seconds * 1000);
+        let at = |seconds: u64| Timestamp::from_millis(seconds * 1000);
         let heard = Heard::new(at(100), Duration::from_secs(10));
         assert!(heard.is_believed(at(109)) && !heard.is_believed(at(110)));
         heard.hear(at(105));

@@ -138,6 +138,12 @@ impl RedisStore {
         self.0.shared.near.tidy();
     }
 
+    /// Forgets what is near.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.0.shared.near.change_all();
+    }
+
     /// Why Redis cannot be asked now, if it cannot.
     pub(super) fn trouble(&self) -> Option<String> {
         self.0.shared.health.trouble()
