@@ -5,6 +5,7 @@ mod fastcgi;
 mod limits;
 mod route;
 mod server;
+mod store;
 mod upstream;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use route::{
     RefusalShapes, RouteChanges, RoutePlan, Verdict,
 };
 pub use server::{AdminPlan, ListenPlace, ListenPlan, ServerPlan, TlsPlan};
+pub use store::{RedisAddress, RedisLogin, RedisPlan, RedisServers, StorePlan};
 pub use upstream::{BackendTls, Balance, HealthPlan, UpstreamPlan};
 
 /// A whole config.
@@ -84,9 +86,11 @@ pub struct AppPlan {
 /// `[sessions]`.
 #[derive(Clone, Debug)]
 pub struct SessionsPlan {
+    /// Where they are kept.
+    pub store: StorePlan,
     /// Lifetime and idle time.
     pub limits: SessionLimits,
-    /// Sessions at a time.
+    /// Sessions at a time; in Redis, those of which a gateway knows without asking.
     pub capacity: u64,
     /// Where to look for a skey, in order; at least one place.
     pub token: Vec<TokenPlace>,

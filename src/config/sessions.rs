@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
-use toml::de::DeValue;
 
 use super::body_fields::{self, BodyFields, FieldTaken};
 use super::dialect::{self, Dialect};
 use super::headers;
 use super::plan::SessionsPlan;
-use super::raw::{RawSessions, Shape, Text, Texts};
+use super::raw::{RawSessions, Text, Texts};
+use super::session_store;
 use super::source::Source;
 use super::state;
 use super::surroundings::Surroundings;
@@ -24,16 +24,16 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// `dialects` are those that the routes speak, and `taken` what they read in bodies.
 pub(super) fn plan(
-    raw: Option<RawSessions<'_>>,
+    raw: Option<RawSessions>,
     dialects: &[Dialect],
     taken: &[BodyFields],
     source: &Source<'_>,
     surroundings: &Surroundings,
 ) -> SessionsPlan {
     let raw = raw.unwrap_or_default();
-    check_store(raw.store, source);
     let keys = raw.encryption_keys;
     SessionsPlan {
+        store: session_store::plan(raw.store, source, surroundings),
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
         token: tokens(raw.token, dialects, taken, source),
@@ -66,21 +66,6 @@ fn tokens(
         places.push(of_dialects);
     }
     places
-}
-
-fn check_store(store: Option<Shape<'_>>, source: &Source<'_>) {
-    let Some(store) = store else { return };
-    if let DeValue::Table(table) = &store.value
-        && table.contains_key("redis")
-    {
-        let text = "this version keeps sessions in memory only; write store = \"memory\"";
-        source.problem(store.place, text);
-    } else if store.value.as_str() != Some("memory") {
-        source.problem(
-            store.place,
-            "`store` is no place for sessions; write store = \"memory\"",
-        );
-    }
 }
 
 fn limits(lifetime: Option<Text>, idle: Option<Text>, source: &Source<'_>) -> SessionLimits {

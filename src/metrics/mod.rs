@@ -7,6 +7,7 @@ mod merge;
 mod reading;
 mod refused;
 mod state;
+mod store;
 mod worker;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub use health::Condition;
 use merge::MergedWorkers;
 pub use reading::{Reading, RefusalReading, RouteReading, UpstreamReading};
 use state::StateMetrics;
+use store::StoreMetrics;
 pub use worker::{UpstreamOutcome, WorkerMetrics};
 
 /// The names that label values are taken from, each found by its place in the config.
@@ -50,6 +52,7 @@ pub struct Metrics {
     workers: Arc<[Arc<WorkerMetrics>]>,
     apps: AppMetrics,
     state: StateMetrics,
+    store: StoreMetrics,
     dropped_lines: DroppedLines,
 }
 
@@ -67,6 +70,7 @@ impl Metrics {
         let workers: Arc<[_]> = std::iter::repeat_with(fresh).take(workers).collect();
         let apps = AppMetrics::register(&labels.apps, &mut registry);
         let state = StateMetrics::register(&mut registry);
+        let store = StoreMetrics::register(&mut registry);
         let dropped_lines = DroppedLines::default();
         registry.register_collector(Box::new(MergedWorkers::new(
             Arc::clone(&labels),
@@ -79,6 +83,7 @@ impl Metrics {
             workers,
             apps,
             state,
+            store,
             dropped_lines,
         }
     }
@@ -112,6 +117,16 @@ impl Metrics {
     /// The sessions were written to their state file, or not; it was begun so many seconds after the Unix epoch.
     pub fn state_saved(&self, is_done: bool, at: u64) {
         self.state.saved(is_done, at);
+    }
+
+    /// A request to the store of the sessions, where that is another process, came to its end.
+    pub fn store_request(&self, op: &'static str, outcome: &'static str) {
+        self.store.asked(op, outcome);
+    }
+
+    /// Whether the store of the sessions can be asked.
+    pub fn store_is_up(&self, is_up: bool) {
+        self.store.is_up(is_up);
     }
 
     /// From now on `count` is asked how many log lines were dropped; only the first one given is.

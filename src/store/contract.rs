@@ -1,15 +1,27 @@
 //! What every store promises, whatever keeps its sessions.
 
 mod ledger;
+mod redis;
+#[expect(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the integration tests say more of its verbs"
+)]
+#[path = "../../tests/gateway/harness/redis/mod.rs"]
+mod servers;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
+use self::servers::Redis;
 use super::{Cast, Opened, Standing, State, Store};
-use crate::config::plan::{SessionsPlan, StatePlan};
+use crate::config::plan::{RedisPlan, SessionsPlan, StatePlan, StorePlan};
 use crate::domain::clock::Clock;
 use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::session::{SessionKey, SessionLimits};
@@ -23,10 +35,25 @@ enum Kind {
     Memory,
     /// It is saved, and a new one reads that back.
     MemoryReadBack,
+    /// Nothing.
+    Redis,
+    /// Another of two gateways looks, and nothing is near there.
+    RedisOfTwo,
+    /// Nothing.
+    RedisOfSentinels,
+    /// Nothing.
+    RedisCluster,
 }
 
 /// Every kind of store.
-const KINDS: [Kind; 2] = [Kind::Memory, Kind::MemoryReadBack];
+const KINDS: [Kind; 6] = [
+    Kind::Memory,
+    Kind::MemoryReadBack,
+    Kind::Redis,
+    Kind::RedisOfTwo,
+    Kind::RedisOfSentinels,
+    Kind::RedisCluster,
+];
 
 /// One store of each kind, empty, each with a clock of its own.
 fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
@@ -37,6 +64,10 @@ fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
 struct Shelf {
     kind: Kind,
     store: RefCell<(Store, Arc<Metrics>)>,
+    /// The store of another gateway, where there are two.
+    other: RefCell<Option<(Store, Arc<Metrics>)>>,
+    /// Its servers, for this test alone.
+    servers: Option<MutexGuard<'static, Redis>>,
     plan: SessionsPlan,
     clock: Clock,
     /// Where the store's file is, if it has one.
@@ -49,7 +80,10 @@ impl Shelf {
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(format!("wxgate-contract-{process}-{count}"));
         std::fs::create_dir_all(&directory).unwrap();
+        let servers = redis::servers(kind);
+        let of_redis = |(_, plan): &(_, _)| StorePlan::Redis(Box::new(RedisPlan::clone(plan)));
         let plan = SessionsPlan {
+            store: servers.as_ref().map_or(StorePlan::Memory, of_redis),
             limits: SessionLimits {
                 lifetime: Duration::from_hours(10),
                 idle: Duration::from_hours(4),
@@ -68,6 +102,8 @@ impl Shelf {
         Self {
             kind,
             store: RefCell::new(empty(&plan, &clock)),
+            other: RefCell::new((kind == Kind::RedisOfTwo).then(|| empty(&plan, &clock))),
+            servers: servers.map(|(servers, _)| servers),
             plan,
             clock,
             directory,
@@ -82,6 +118,10 @@ impl Shelf {
             *store = empty(&self.plan, &self.clock);
             self.state(&store).read_back();
         }
+        if let Some(other) = &mut *self.other.borrow_mut() {
+            std::mem::swap(other, &mut *self.store.borrow_mut());
+            self.store.borrow().0.forget();
+        }
         self.store.borrow().0.clone()
     }
 
@@ -94,7 +134,22 @@ impl Shelf {
         state.unwrap().unwrap()
     }
 
+    /// Whether its sessions are in Redis, where room ends elsewhere and nobody counts.
+    fn is_in_redis(&self) -> bool {
+        self.servers.is_some()
+    }
+
+    /// Waits until the store can be asked.
+    async fn ready(&self) {
+        for store in [self.store(), self.store()] {
+            while store.trouble().is_some() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
     async fn open(&self, app: usize, user: &str, key: &str) -> Opened {
+        self.ready().await;
         let identity = identity(app, user);
         self.store()
             .open(identity, SessionKey::new(key))
@@ -120,6 +175,8 @@ impl Shelf {
             .session()
             .unwrap();
         session.touch(self.clock.now());
+        let store = self.store.borrow().0.clone();
+        store.settle().await;
     }
 
     /// The current key of a session's user, and the one before.
@@ -161,7 +218,17 @@ fn empty(plan: &SessionsPlan, clock: &Clock) -> (Store, Arc<Metrics>) {
         ..Labels::default()
     };
     let metrics = Arc::new(Metrics::new(labels, 1));
-    let store = Store::memory(plan, clock.clone(), Arc::clone(&metrics));
+    let cast = Cast {
+        apps: vec![app(0), app(1)],
+        claims: Vec::new(),
+    };
+    let store = match &plan.store {
+        StorePlan::Memory => Store::memory(plan, clock.clone(), Arc::clone(&metrics)),
+        StorePlan::Redis(_) => {
+            let (clock, metrics) = (clock.clone(), Arc::clone(&metrics));
+            Store::of(plan, cast, clock, metrics, &Handle::current())
+        }
+    };
     (store, metrics)
 }
 
@@ -291,6 +358,9 @@ async fn the_keys_of_a_user_are_had_by_app_and_openid_even_without_a_session() {
 #[tokio::test]
 async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
     for shelf in every_store(2) {
+        if shelf.is_in_redis() {
+            continue;
+        }
         let alice = shelf.open(0, "alice", "k").await;
         let bob = shelf.open(0, "bob", "k").await;
         shelf.store().tidy();
@@ -330,6 +400,9 @@ async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() 
         shelf.clock.turn(Duration::from_hours(1));
         assert!(!held(&bob).await, "{:?}", shelf.kind);
 
+        if shelf.is_in_redis() {
+            continue;
+        }
         let carol = shelf.open(0, "carol", "k").await;
         shelf.store().tidy();
         // Uses may be told apart by no more than the second.
@@ -348,6 +421,9 @@ async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() 
 #[tokio::test]
 async fn sessions_are_counted_in_and_out_once_each_for_their_app() {
     for shelf in every_store(100) {
+        if shelf.is_in_redis() {
+            continue;
+        }
         assert!(shelf.counts("shop", 0) && shelf.counts("game", 0));
         let closed = shelf.open(0, "alice", "k").await;
         let ended = shelf.open(0, "bob", "k").await;

@@ -50,6 +50,7 @@ mod proxy_protocol;
 mod proxying;
 mod rates;
 mod recipes;
+mod redis;
 mod redis_servers;
 mod refusals;
 mod replay;

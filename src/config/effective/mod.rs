@@ -2,6 +2,7 @@
 //! is meant, never of what is written, so that nothing gets out that only stands in the file.
 
 mod routes;
+mod store;
 mod upstreams;
 
 use std::fmt::Display;
@@ -18,6 +19,7 @@ use crate::domain::peer::ProxyHeaders;
 use crate::domain::token::TokenPlace;
 
 use routes::{refusals, route};
+use store::store;
 use upstreams::upstream;
 
 /// What stands for a secret.
@@ -175,6 +177,7 @@ fn of_app(plan: &AppPlan) -> (String, Value) {
 
 fn of_sessions(plan: &SessionsPlan) -> Value {
     let SessionsPlan {
+        store: kept,
         limits,
         capacity,
         token,
@@ -184,7 +187,7 @@ fn of_sessions(plan: &SessionsPlan) -> Value {
         encryption_keys,
     } = plan;
     json!({
-        "store": "memory",
+        "store": store(kept),
         "lifetime": span(limits.lifetime),
         "idle": span(limits.idle),
         "capacity": capacity,

@@ -57,7 +57,7 @@ fn of_health(plan: &HealthPlan) -> Value {
     json!({"path": path.sent(), "interval": span(*interval), "timeout": span(*timeout)})
 }
 
-fn of_tls(plan: &BackendTls) -> Value {
+pub(super) fn of_tls(plan: &BackendTls) -> Value {
     let BackendTls {
         config: _,
         server_name,
