@@ -52,6 +52,7 @@ mod rates;
 mod recipes;
 mod redis;
 mod redis_servers;
+mod redis_trouble;
 mod refusals;
 mod replay;
 mod restarts;

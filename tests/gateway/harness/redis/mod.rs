@@ -166,6 +166,25 @@ impl Redis {
         }
     }
 
+    /// Waits until the replicas that run have all that their masters had when this began.
+    #[track_caller]
+    pub fn await_in_step(&self) {
+        let offset = |line: &str, key: &str| -> Option<u64> {
+            let (_, rest) = line.split_once(key)?;
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        };
+        for node in 0..self.nodes.len() {
+            let info = || self.ask(node, &["INFO", "replication"]).unwrap_or_default();
+            let had = offset(&info(), "master_repl_offset:").unwrap_or_default();
+            self.await_so("replicas in step", |_| {
+                let info = info();
+                let mut replicas = info.lines().filter(|line| line.contains("state=online"));
+                replicas.all(|line| offset(line, "offset=").is_some_and(|has| has >= had))
+            });
+        }
+    }
+
     fn try_master(&self) -> Option<usize> {
         match self.shape {
             Shape::Single => Some(0),
