@@ -90,6 +90,8 @@ fn decrypter(metrics: &Arc<Metrics>) -> Decrypter {
         login_replay: Duration::ZERO,
         state: None,
         encryption_keys: Vec::new(),
+        max_per_user: None,
+        rotation: None,
     };
     let clock = Clock::start();
     let wechat = WechatPlan {

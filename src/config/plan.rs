@@ -8,6 +8,7 @@ mod server;
 mod store;
 mod upstream;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +93,10 @@ pub struct SessionsPlan {
     pub limits: SessionLimits,
     /// Sessions at a time; in Redis, those of which a gateway knows without asking.
     pub capacity: u64,
+    /// Sessions of one user in one app at a time, if not any number: a login beyond ends the oldest.
+    pub max_per_user: Option<NonZeroUsize>,
+    /// For how long a skey that was rotated still holds, if any route rotates.
+    pub rotation: Option<Duration>,
     /// Where to look for a skey, in order; at least one place.
     pub token: Vec<TokenPlace>,
     /// Headers that clients send beside the token, and that no backend gets.

@@ -1,5 +1,6 @@
 //! `[sessions]`: how long sessions live, and where their tokens stand.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -36,6 +37,8 @@ pub(super) fn plan(
         store: session_store::plan(raw.store, source, surroundings),
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
+        max_per_user: raw.max_sessions_per_user.and_then(|most| some(most.value)),
+        rotation: None,
         token: tokens(raw.token, dialects, taken, source),
         beside: dialect::beside(dialects),
         login_replay: source
@@ -44,6 +47,11 @@ pub(super) fn plan(
         state: state::plan(raw.state, raw.state_interval, source, surroundings),
         encryption_keys: state::encryption_keys(keys, source, surroundings),
     }
+}
+
+/// More than there is room for is any number.
+fn some(most: u64) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(usize::try_from(most).ok()?)
 }
 
 /// The places that are written, or the usual ones; and that of the dialects, if any is spoken.

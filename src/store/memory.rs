@@ -1,6 +1,9 @@
 //! Sessions in this process: a bounded cache by digest. Our own clock says when one has ended; the cache's own
 //! expiry only frees memory.
 
+mod devices;
+mod lifecycle;
+mod succession;
 mod walk;
 
 use std::fmt;
@@ -20,6 +23,7 @@ use crate::domain::session::{Session, SessionKey, SessionLimits, UserKeys};
 use crate::domain::token::{NoEntropy, Skey, SkeyDigest};
 use crate::metrics::Metrics;
 
+use succession::Succession;
 use walk::Turnstile;
 
 /// A store in memory. Clones show the same sessions.
@@ -32,12 +36,14 @@ pub struct MemoryStore {
     clock: Clock,
     metrics: Arc<Metrics>,
     turnstile: Arc<Turnstile>,
+    succession: Option<Arc<Succession>>,
 }
 
 impl MemoryStore {
     pub(super) fn new(plan: &SessionsPlan, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let SessionLimits { lifetime, idle } = plan.limits;
         let counted = Arc::clone(&metrics);
+        let (succession, gone) = Succession::of(plan);
         Self {
             sessions: Cache::builder()
                 .max_capacity(plan.capacity)
@@ -46,8 +52,11 @@ impl MemoryStore {
                 // The order of use is kept anyway; to free what is over its lifetime the moment it is would take another
                 // order. `find` drops it if it is still used, and this does if it is not.
                 .time_to_idle(idle)
-                .eviction_listener(move |_, session: Arc<Session>, _| {
+                .eviction_listener(move |digest: Arc<SkeyDigest>, session: Arc<Session>, _| {
                     counted.session_closed(session.user().app.index);
+                    if let Some(gone) = &gone {
+                        gone.tell(*digest, &session);
+                    }
                 })
                 // A digest is as good as random, and nobody can crowd those that are stored, because they are of
                 // random skeys of ours.
@@ -57,6 +66,7 @@ impl MemoryStore {
             clock,
             metrics,
             turnstile: Arc::default(),
+            succession: succession.map(Arc::new),
         }
     }
 
@@ -73,12 +83,13 @@ impl MemoryStore {
         let session = Arc::new(Session::open(user, unionid, account, self.limits, now));
         self.sessions.insert(skey.digest(), Arc::clone(&session));
         self.metrics.session_opened(place);
+        self.settle(skey.digest(), &session, now);
         Ok(Opened { skey, session })
     }
 
     pub(super) fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Found {
         let Some(session) = self.sessions.get(digest) else {
-            return Found::Gone(Gone::Unknown);
+            return self.trace(digest, now).into();
         };
         if session.has_ended(now) {
             self.sessions.invalidate(digest);
@@ -88,15 +99,18 @@ impl MemoryStore {
     }
 
     pub(super) fn holds(&self, digest: &SkeyDigest, session: &Session, now: Timestamp) -> Standing {
-        if !session.has_ended(now) && self.sessions.contains_key(digest) {
+        if session.has_ended(now) {
+            return Standing::Gone(Gone::Unknown);
+        }
+        if self.sessions.contains_key(digest) {
             return Standing::Stands;
         }
-        Standing::Gone(Gone::Unknown)
+        self.trace(digest, now).into()
     }
 
     /// Ends a session, and tells whether it was this that ended it.
     pub(super) fn close(&self, digest: &SkeyDigest) -> bool {
-        self.sessions.remove(digest).is_some()
+        self.sessions.remove(digest).is_some() || self.close_moved(digest)
     }
 
     pub(super) fn keys(&self, app: usize, openid: &WechatId) -> Option<UserKeys> {
@@ -119,8 +133,9 @@ impl MemoryStore {
     pub(super) fn restore(&self, sessions: impl Iterator<Item = (SkeyDigest, Arc<Session>)>) {
         for (digest, session) in sessions {
             let place = session.user().app.index;
-            self.sessions.insert(digest, session);
+            self.sessions.insert(digest, Arc::clone(&session));
             self.metrics.session_opened(place);
+            self.note(digest, session);
         }
     }
 
@@ -135,6 +150,9 @@ impl MemoryStore {
     pub(super) fn tidy(&self) {
         self.sessions.run_pending_tasks();
         self.users.tidy(self.clock.now());
+        if let Some(succession) = &self.succession {
+            succession.tidy();
+        }
     }
 }
 

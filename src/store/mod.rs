@@ -24,7 +24,7 @@ pub use ledger::{ListError, Listing, Page, Revoked, Row, Whose};
 use memory::MemoryStore;
 use redis::RedisStore;
 pub use state::{Cast, InUse, State};
-pub use trouble::Trouble;
+pub use trouble::{Condition, Trouble};
 
 /// The sessions of all apps. Clones show the same ones.
 #[derive(Clone, Debug)]
@@ -149,6 +149,20 @@ impl Store {
         }
     }
 
+    /// Moves the session that a skey's digest leads to at `now` to a new skey; all else of it stays. The old skey leads there
+    /// for a little longer, and may be rotated again within that time: the session is then moved once more, because an answer
+    /// that was lost must not cost the login.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random bytes for a skey, or the store cannot be asked.
+    pub async fn rotate(&self, digest: &SkeyDigest, now: Timestamp) -> Result<Rotated, OpenError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.rotate(digest, now)?),
+            Self::Redis(_) => Err(Trouble::new("Redis: skeys are not rotated there yet").into()),
+        }
+    }
+
     /// The keys of a user in the app at this place, from a login on for the lifetime of a session at least. At
     /// capacity those of the least recent logins go first.
     ///
@@ -199,12 +213,12 @@ impl Store {
         }
     }
 
-    /// Why it cannot be asked, or takes no writes, if that is so.
+    /// Whether it can be asked.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub fn condition(&self) -> Condition {
         match self {
-            Self::Memory(_) => None,
-            Self::Redis(redis) => redis.trouble(),
+            Self::Memory(_) => Condition::Up,
+            Self::Redis(redis) => redis.condition(),
         }
     }
 
@@ -292,11 +306,22 @@ pub enum Gone {
     Replaced,
 }
 
+/// What came of a rotation.
+#[derive(Clone, Debug)]
+pub enum Rotated {
+    /// The same session, under another skey.
+    Anew(Opened),
+    /// There was none.
+    Gone(Gone),
+}
+
 /// What has become of a session that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It stands.
     Stands,
+    /// It stands, and what leads to it now is this digest.
+    Moved(SkeyDigest),
     /// It does not.
     Gone(Gone),
 }

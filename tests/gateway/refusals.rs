@@ -13,9 +13,6 @@ use crate::harness::{Answer, Ask, BASE, Backend, World};
 fn every_code_of_the_table_is_told_under_its_status() {
     let stage = Stage::set();
     for code in RefusalCode::ALL {
-        if code == RefusalCode::SessionReplaced {
-            continue;
-        }
         let (status, answer) = stage.provoke(code);
         assert_eq!(answer.status, status, "{code}: {answer:?}");
         let id = answer.header("x-request-id").unwrap();
@@ -34,7 +31,7 @@ fn every_code_of_the_table_is_told_under_its_status() {
 fn every_refusal_is_counted_and_has_an_access_line() {
     let stage = Stage::set();
     for code in RefusalCode::ALL {
-        if [RefusalCode::Overloaded, RefusalCode::SessionReplaced].contains(&code) {
+        if code == RefusalCode::Overloaded {
             continue;
         }
         let (status, answer) = stage.provoke(code);
@@ -231,7 +228,7 @@ impl Stage {
         ];
         let upstreams = upstreams.map(open_route);
         // A base without a route for everything.
-        let base = BASE.replace("path = \"/*\"", "path = \"/mine\"") + PHONE;
+        let base = BASE.replace("path = \"/*\"", "path = \"/mine\"") + PHONE + FEW;
         Self {
             world: World::of(&(base + &upstreams.concat() + LIMITS)),
             _nowhere: nowhere,
@@ -254,9 +251,8 @@ impl Stage {
         };
         match code {
             RefusalCode::SessionMissing => (401, get("/mine")),
-            RefusalCode::SessionReplaced | RefusalCode::SessionInvalid => {
-                (401, world.get_as("x", "/mine"))
-            }
+            RefusalCode::SessionReplaced => (401, self.elsewhere()),
+            RefusalCode::SessionInvalid => (401, world.get_as("x", "/mine")),
             RefusalCode::LoginCodeMissing => (400, get("/wx/login")),
             RefusalCode::LoginCodeInvalid => (401, world.login_with("unheard-of")),
             RefusalCode::LoginCodeUsed => (401, troubled(Behaviour::Errcode(40163))),
@@ -282,6 +278,12 @@ impl Stage {
         }
     }
 
+    /// The answer to a user who has logged in elsewhere since.
+    fn elsewhere(&self) -> Answer {
+        let skeys = [(); 3].map(|()| self.world.skey_of("mallory"));
+        self.world.get_as(&skeys[0], "/mine")
+    }
+
     /// The answer to a user who comes until it is too often.
     fn one_too_soon(&self) -> Answer {
         let skey = self.world.skey_of("eve");
@@ -289,6 +291,9 @@ impl Stage {
         answers.find(|answer| answer.status != 200).unwrap()
     }
 }
+
+/// How many sessions a user may have.
+const FEW: &str = "\n[sessions]\nmax_sessions_per_user = 2\n";
 
 /// A route to an upstream of its own.
 fn open_route((name, address, timeout): (&str, SocketAddr, &str)) -> String {

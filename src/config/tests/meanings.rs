@@ -64,6 +64,7 @@ fn an_empty_config_has_every_default() {
     assert_eq!(plan.sessions.limits.lifetime, Duration::from_hours(7 * 24));
     assert_eq!(plan.sessions.limits.idle, Duration::from_hours(24));
     assert_eq!(plan.sessions.capacity, 1_000_000);
+    assert_eq!(plan.sessions.max_per_user, None);
     let skey = TokenPlace::parse("header:X-Skey").unwrap();
     assert_eq!(plan.sessions.token, [skey, TokenPlace::Bearer]);
     assert_eq!(plan.sessions.login_replay, Duration::from_secs(10));

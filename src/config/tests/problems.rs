@@ -246,6 +246,10 @@ fn a_value_of_a_wrong_type_is_told_the_right_one() {
             "1:21: `capacity` must be at least 1",
         ),
         (
+            "sessions.max_sessions_per_user = 0",
+            "1:34: `max_sessions_per_user` must be at least 1",
+        ),
+        (
             "server.workers = 99999999999999999999",
             "1:18: `workers` does not fit into 64 bits; write a smaller number",
         ),

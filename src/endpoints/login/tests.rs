@@ -42,6 +42,8 @@ fn logins(simulator: &Simulator) -> Arc<Logins> {
         login_replay: Duration::ZERO,
         state: None,
         encryption_keys: Vec::new(),
+        max_per_user: None,
+        rotation: None,
     };
     let wechat = WechatPlan {
         base_url: simulator.base_url(),

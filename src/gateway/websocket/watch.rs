@@ -34,7 +34,8 @@ pub(in crate::gateway) struct Watch {
 /// A session that is looked at for as long as its WebSocket is open.
 #[derive(Debug)]
 pub(super) struct Watched {
-    digest: SkeyDigest,
+    /// What leads to it; another one if its skey was rotated.
+    digest: Cell<SkeyDigest>,
     session: Arc<Session>,
     /// Whether the client has said something since this was last asked.
     pub(super) heard: Rc<Cell<bool>>,
@@ -67,7 +68,7 @@ impl Watch {
     /// Begins to look at a session that has just been used.
     pub(super) fn begin(self: &Rc<Self>, digest: SkeyDigest, session: Arc<Session>) -> Rc<Watched> {
         let watched = Rc::new(Watched {
-            digest,
+            digest: Cell::new(digest),
             session,
             heard: Rc::default(),
             noted_at: Cell::new(self.clock.now()),
@@ -97,8 +98,12 @@ impl Watch {
     async fn look_at(&self, one: &Watched) {
         let now = self.clock.now();
         // What cannot be asked is believed for as long as the store says.
-        let lost = match self.store.holds(&one.digest, &one.session, now).await {
+        let lost = match self.store.holds(&one.digest.get(), &one.session, now).await {
             Ok(Standing::Stands) => None,
+            Ok(Standing::Moved(digest)) => {
+                one.digest.set(digest);
+                None
+            }
             Ok(Standing::Gone(gone)) => Some(Lapse::Gone(gone)),
             Err(_) => Some(Lapse::OutOfReach),
         };
@@ -108,8 +113,9 @@ impl Watch {
         } else if one.heard.get() && now >= one.noted_at.get().after(self.note_every) {
             one.heard.set(false);
             one.noted_at.set(now);
-            if let Ok(Found::Session(session)) = self.store.find(&one.digest, now).await {
-                self.store.touch(&one.digest, &session, now);
+            let digest = one.digest.get();
+            if let Ok(Found::Session(session)) = self.store.find(&digest, now).await {
+                self.store.touch(&digest, &session, now);
             }
         }
     }
@@ -168,6 +174,8 @@ mod tests {
             login_replay: Duration::ZERO,
             state: None,
             encryption_keys: Vec::new(),
+            max_per_user: None,
+            rotation: None,
         };
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(Labels::default(), 1));

@@ -51,6 +51,10 @@ impl MemoryStore {
                 openid: openid.clone(),
             },
         };
+        if let Some(ended) = self.revoke_known(&whose) {
+            return ended;
+        }
+        self.watch_moves(true);
         let mut count = 0;
         self.each_standing(|digest, session| {
             if whose.includes(session) {
@@ -58,7 +62,39 @@ impl MemoryStore {
             }
             ControlFlow::Continue(())
         });
+        // A walk may have passed where one went to before it came, and where it came from when it had gone.
+        for digest in self.watch_moves(false) {
+            let session = self.sessions.get(&digest);
+            if session.is_some_and(|session| whose.includes(&session)) {
+                count += u64::from(self.close(&digest));
+            }
+        }
         count
+    }
+
+    /// Ends the sessions of one user without a walk, where these are known.
+    fn revoke_known(&self, whose: &Whose) -> Option<u64> {
+        let Whose::User { app, openid } = whose else {
+            return None;
+        };
+        let moving = self.succession.as_ref()?.lock();
+        let devices = moving.devices.as_ref()?.of_user(*app, openid);
+        let now = self.clock.now();
+        let standing = devices
+            .iter()
+            .filter(|(_, session)| !session.has_ended(now));
+        // Nobody moves them meanwhile.
+        let ended = standing.filter(|(digest, _)| self.sessions.remove(digest).is_some());
+        Some(ended.count() as u64)
+    }
+
+    /// Begins or ends to take note of what moves, and gives what was noted.
+    fn watch_moves(&self, begin: bool) -> Vec<SkeyDigest> {
+        let noted = self.succession.as_ref().and_then(|succession| {
+            let watch = begin.then(Vec::new);
+            std::mem::replace(&mut succession.lock().moved, watch)
+        });
+        noted.unwrap_or_default()
     }
 
     /// The sessions with the least ids behind the cursor.

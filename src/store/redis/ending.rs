@@ -53,7 +53,7 @@ impl RedisStore {
         let revoking = async move {
             match revoked {
                 Revoked::Session(id) => {
-                    let was = this.mark(id, Gone::Unknown).await?;
+                    let was = this.revoke_one(id).await?;
                     if let Some(session) = &was {
                         this.unlist(id, session).await;
                     }
@@ -99,18 +99,19 @@ impl RedisStore {
     }
 
     /// Ends a session, whether it is there or just being opened, and gives back what stood there.
-    pub(super) async fn mark(&self, id: SessionId, why: Gone) -> Result<Option<Session>, Fault> {
+    pub(super) async fn mark(
+        &self,
+        id: SessionId,
+        why: Gone,
+        until: Timestamp,
+    ) -> Result<Option<Session>, Fault> {
         let name = keys::session(id);
-        let kept_for = match why {
-            Gone::Unknown => MARKED,
-            // For as long as its client may come back with it.
-            Gone::Replaced => self.limits().idle,
-        };
+        let kept_for = self.now().until(until).max(MARKED);
         let ask = Ask::Script {
             script: &scripts::MARK,
             names: vec![name.clone(), keys::used(id)],
             args: vec![
-                form::mark(why).to_vec(),
+                form::mark(why, until),
                 millis(kept_for).to_string().into_bytes(),
             ],
         };
@@ -123,6 +124,11 @@ impl RedisStore {
         let session = self.alone(*record);
         let stood = !session.has_ended(self.now());
         Ok(stood.then_some(session))
+    }
+
+    async fn revoke_one(&self, id: SessionId) -> Result<Option<Session>, Fault> {
+        let until = self.now().after(MARKED);
+        self.mark(id, Gone::Unknown, until).await
     }
 
     /// Takes a session that was ended out of its user's list. If that fails, its id stays there and leads nowhere.
@@ -162,10 +168,7 @@ impl RedisStore {
     async fn revoke_all(&self, lists: Vec<String>) -> Result<u64, Fault> {
         let revoking = lists.into_iter().map(|list| async move {
             let ids = self.ids(&list).await?;
-            let marking = ids
-                .clone()
-                .into_iter()
-                .map(|id| self.mark(id, Gone::Unknown));
+            let marking = ids.clone().into_iter().map(|id| self.revoke_one(id));
             let was: Vec<_> = stream::iter(marking)
                 .buffer_unordered(AT_ONCE)
                 .try_collect()

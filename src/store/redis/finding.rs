@@ -55,7 +55,8 @@ impl RedisStore {
         let Answer { value, heard } = self.look(id).await?;
         let record = match self.read(id, value)? {
             Read::Session(record) => record,
-            Read::Gone(gone) => {
+            read @ (Read::Gone(_) | Read::Nothing) => {
+                let gone = read.gone();
                 near.keep_gone(ticket, id, gone, now);
                 return Ok(Found::Gone(gone));
             }
@@ -84,7 +85,7 @@ impl RedisStore {
         let answer = self.look(id).await?;
         Ok(match self.read(id, answer.value)? {
             Read::Session(record) => Some(self.alone(*record)),
-            Read::Gone(_) => None,
+            Read::Gone(_) | Read::Nothing => None,
         })
     }
 
@@ -103,18 +104,18 @@ impl RedisStore {
         let mut parts = parts.into_iter();
         let value = match parts.next() {
             Some(Value::BulkString(value)) => value,
-            Some(Value::Nil) => return Ok(Read::Gone(Gone::Unknown)),
+            Some(Value::Nil) => return Ok(Read::Nothing),
             _ => return Err(Fault::Garbage("it gives no text for a session")),
         };
         let used = match parts.next() {
             Some(Value::BulkString(digits)) => Some(moment(&digits)?),
             _ => None,
         };
-        let read = self.0.records.read(id, value, used);
+        let read = self.0.records.read(id, value, used, self.now());
         read.map_err(|_: Unread| Fault::Garbage("a session is damaged"))
     }
 
-    async fn look(&self, id: SessionId) -> Result<Answer, Fault> {
+    pub(super) async fn look(&self, id: SessionId) -> Result<Answer, Fault> {
         let name = keys::session(id);
         let ask = Ask::Script {
             script: &scripts::FIND,

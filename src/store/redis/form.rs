@@ -1,7 +1,9 @@
 //! What a value in Redis looks like: whether it is sealed, or a mark of what was ended. Knows nothing of what it says.
 //!
-//! Its first byte tells: 1 for a plain text behind it, 2 for a sealed one, 3 for a mark and one more byte, which says why.
+//! Its first byte tells: 1 for a plain text behind it, 2 for a sealed one, 3 for a mark. Behind that are a byte that says why
+//! there is one, and the time until which that is told: milliseconds, in eight bytes, the least first.
 
+use crate::domain::clock::Timestamp;
 use crate::domain::encryption_key::EncryptionKey;
 use crate::store::Gone;
 use crate::store::sealing::{OpenError, SealError, Sealing};
@@ -22,8 +24,8 @@ pub(super) struct Form(Option<Sealing>);
 pub(super) enum Value {
     /// A text.
     Text(Vec<u8>),
-    /// That something was ended.
-    Mark(Gone),
+    /// That something was ended, and until when that is told.
+    Mark(Gone, Timestamp),
 }
 
 /// Why a value says nothing.
@@ -35,13 +37,13 @@ pub(super) enum Unread {
     Broken,
 }
 
-/// The mark of what was ended.
-pub(super) fn mark(gone: Gone) -> [u8; 2] {
+/// The mark of what was ended, which is told until some time.
+pub(super) fn mark(gone: Gone, until: Timestamp) -> Vec<u8> {
     let why = match gone {
         Gone::Unknown => REVOKED,
         Gone::Replaced => REPLACED,
     };
-    [MARK, why]
+    [&[MARK, why][..], &until.as_millis().to_le_bytes()].concat()
 }
 
 impl Form {
@@ -71,11 +73,16 @@ impl Form {
                 Err(OpenError::UnknownKey) => Err(Unread::Foreign),
                 Err(OpenError::Broken) => Err(Unread::Broken),
             },
-            (MARK, _) => match text {
-                [REVOKED] => Ok(Value::Mark(Gone::Unknown)),
-                [REPLACED] => Ok(Value::Mark(Gone::Replaced)),
-                _ => Err(Unread::Broken),
-            },
+            (MARK, _) => {
+                let (why, until) = text.split_first_mut().ok_or(Unread::Broken)?;
+                let until = (&*until).try_into().map_err(|_| Unread::Broken)?;
+                let until = Timestamp::from_millis(u64::from_le_bytes(until));
+                match *why {
+                    REVOKED => Ok(Value::Mark(Gone::Unknown, until)),
+                    REPLACED => Ok(Value::Mark(Gone::Replaced, until)),
+                    _ => Err(Unread::Broken),
+                }
+            }
             _ => Err(Unread::Broken),
         }
     }
@@ -114,8 +121,9 @@ mod tests {
     fn a_mark_says_why() {
         for gone in [Gone::Unknown, Gone::Replaced] {
             for keys in [&[][..], &[1]] {
-                let value = mark(gone).to_vec();
-                assert_eq!(form(keys).read("n", value), Ok(Value::Mark(gone)));
+                let until = Timestamp::from_millis(1_767_225_600_000);
+                let said = form(keys).read("n", mark(gone, until));
+                assert_eq!(said, Ok(Value::Mark(gone, until)));
             }
         }
     }

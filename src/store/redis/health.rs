@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fault::Fault;
 use crate::metrics::Metrics;
+use crate::store::Condition;
 
 /// The errors by which a server says that it takes no writes.
 const TAKES_NO_WRITES: [&str; 4] = ["OOM", "MISCONF", "READONLY", "NOREPLICAS"];
@@ -96,13 +97,13 @@ impl Health {
         self.show(&state);
     }
 
-    /// Why it cannot be asked now, if it cannot.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.state().trouble()
+    /// Whether it can be asked now.
+    pub(super) fn condition(&self) -> Condition {
+        self.state().condition()
     }
 
     fn show(&self, state: &State) {
-        self.metrics.store_is_up(state.trouble().is_none());
+        self.metrics.store_is_up(state.condition() == Condition::Up);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,19 +112,20 @@ impl Health {
 }
 
 impl State {
-    fn trouble(&self) -> Option<String> {
+    fn condition(&self) -> Condition {
         let down = self.servers.iter().find_map(|(server, reason)| {
             let reason = reason.as_ref()?;
             Some(format!("Redis cannot be asked: {server}: {reason}"))
         });
-        let writes = || {
-            let reason = self.writes.as_ref()?;
-            Some(format!("Redis takes no writes: {reason}"))
-        };
-        let none = || {
-            let is_empty = self.servers.is_empty();
-            is_empty.then(|| "Redis cannot be asked: no server was found yet".to_owned())
-        };
-        down.or_else(writes).or_else(none)
+        if let Some(down) = down {
+            return Condition::Down(down);
+        }
+        if self.servers.is_empty() {
+            return Condition::Down("Redis cannot be asked: no server was found yet".to_owned());
+        }
+        match &self.writes {
+            Some(reason) => Condition::ReadOnly(format!("Redis takes no writes: {reason}")),
+            None => Condition::Up,
+        }
     }
 }

@@ -3,8 +3,8 @@
 //! `keys` is what things are called in Redis, `form` and `record` what they say, `scripts` what is done in one step.
 //! `servers` sends a command to the server that has its names: to a `node`, which may be told by a `sentinel` or be part of
 //! a `cluster`, over a `connection` that also tells what changes. `near` is what need not be asked for, as long as the
-//! connection is `heard`. `finding`, `opening`, `ending` and `ledger` are what is done with sessions, `touches` writes their
-//! uses. A `fault` is what went wrong, and `health` what operators are told of it.
+//! connection is `heard`. `finding`, `opening`, `places`, `ending` and `ledger` are what is done with sessions, `touches`
+//! writes their uses. A `fault` is what went wrong, and `health` what operators are told of it.
 //!
 //! # Changes are heard over the connection that is asked
 //!
@@ -35,6 +35,7 @@ mod ledger;
 mod near;
 mod node;
 mod opening;
+mod places;
 mod record;
 mod scripts;
 mod sentinel;
@@ -43,6 +44,7 @@ mod touches;
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +52,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{Cast, Found, Trouble};
+use super::{Cast, Condition, Found, Trouble};
 use crate::config::plan::{RedisPlan, SessionsPlan};
 use crate::domain::clock::{Clock, Timestamp, millis};
 use crate::domain::session::{Session, SessionLimits};
@@ -85,6 +87,8 @@ struct Core {
     servers: Servers,
     names: Names,
     records: Records,
+    /// How many sessions of a user may stand.
+    most: Option<NonZeroUsize>,
     waiting: Arc<Semaphore>,
     turns: Semaphore,
     metrics: Arc<Metrics>,
@@ -113,6 +117,7 @@ impl RedisStore {
             shared,
             names: Names::new(&plan.encryption_keys),
             records: Records::new(form, cast, plan.limits),
+            most: plan.max_per_user,
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             turns: Semaphore::new(MOST_AT_ONCE),
             metrics,
@@ -144,9 +149,9 @@ impl RedisStore {
         self.0.shared.near.change_all();
     }
 
-    /// Why Redis cannot be asked now, if it cannot.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.0.shared.health.trouble()
+    /// Whether Redis can be asked.
+    pub(super) fn condition(&self) -> Condition {
+        self.0.shared.health.condition()
     }
 
     /// Writes all uses that are not written yet.

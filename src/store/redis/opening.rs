@@ -8,6 +8,8 @@ use super::RedisStore;
 use super::fault::Fault;
 use super::keys::{self, UserName};
 use super::near::Subject;
+use super::places::{self, Listed};
+use super::record::Read;
 use super::scripts;
 use super::servers::Ask;
 use crate::domain::clock::millis;
@@ -16,7 +18,7 @@ use crate::domain::session::{Session, SessionKey, User, UserKeys};
 use crate::domain::session_id::SessionId;
 use crate::domain::token::Skey;
 use crate::store::sealing::SealError;
-use crate::store::{OpenError, Opened};
+use crate::store::{Gone, OpenError, Opened};
 
 impl RedisStore {
     /// Opens a session of a user who has just logged in.
@@ -49,21 +51,23 @@ impl RedisStore {
             .split_first()
             .ok_or(Fault::Garbage("nobody is named"))?;
         let now = self.now();
-        let keys = self.join(name, former, id, &key).await?;
+        let (keys, listed) = self.join(name, former, id, &key).await?;
         let user = Arc::new(User::new(app, openid, keys));
         let session = Session::open(user, unionid, account, self.limits(), now);
         self.put(id, &session).await?;
+        self.make_way(name, listed).await?;
         Ok(Arc::new(session))
     }
 
-    /// Takes the login over into what is known of its user, and gives back their keys.
+    /// Takes the login over into what is known of its user, and gives back their keys, and the sessions of theirs if those
+    /// may be too many.
     async fn join(
         &self,
         name: &UserName,
         former: &[UserName],
         id: SessionId,
         key: &SessionKey,
-    ) -> Result<UserKeys, Fault> {
+    ) -> Result<(UserKeys, Vec<Listed>), Fault> {
         let records = &self.0.records;
         let before = self.former_key(name, former).await?;
         let (now, lifetime) = (self.now(), self.limits().lifetime);
@@ -79,14 +83,16 @@ impl RedisStore {
                 number(now.after(lifetime).as_millis()),
                 number(now.as_millis()),
                 before,
-                number(0),
+                number(self.0.most.map_or(0, |most| most.get() as u64)),
             ],
         };
         let answer = self.write(&name.keys(), &ask).await?;
         // That is told to this gateway too, but later.
         self.0.shared.near.change(Subject::User(name.hash));
+        let listed = places::listed(&answer.value);
         let keys = self.read_keys(name, answer.value)?;
-        keys.ok_or(Fault::Garbage("it did not take the key"))
+        let keys = keys.ok_or(Fault::Garbage("it did not take the key"))?;
+        Ok((keys, listed))
     }
 
     /// The key that a user has under a former name, as the one before under this name; nothing if there is none.
@@ -103,17 +109,22 @@ impl RedisStore {
         Ok(Vec::new())
     }
 
-    /// Puts a session where nothing is yet, not even a mark.
+    /// Puts a session where nothing is yet. One that has made way meanwhile is not put, and that is told to who comes with
+    /// it; one that was revoked is not opened.
     async fn put(&self, id: SessionId, session: &Session) -> Result<(), Fault> {
         let name = keys::session(id);
         let value = self.0.records.write(id, session)?;
         let (_, kept_for) = self.kept_for(session, self.now());
         let mut command = cmd("SET");
         command.arg(&name).arg(value).arg("PX").arg(kept_for);
-        let ask = Ask::Command(command.arg("NX").clone());
+        command.arg("NX").arg("GET");
+        let ask = Ask::Command(command);
         match self.write(&name, &ask).await?.value {
-            Value::Nil => Err(Fault::Revoked),
-            _ => Ok(()),
+            Value::Nil => Ok(()),
+            there => match self.read(id, Value::Array(vec![there]))? {
+                Read::Gone(Gone::Replaced) => Ok(()),
+                Read::Gone(Gone::Unknown) | Read::Session(_) | Read::Nothing => Err(Fault::Revoked),
+            },
         }
     }
 }

@@ -39,7 +39,20 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) enum Read {
     Session(Box<Record>),
+    /// One that was ended, or is not believed.
     Gone(Gone),
+    /// None, and no mark of one.
+    Nothing,
+}
+
+impl Read {
+    /// Why there is no session, where there is none.
+    pub(super) fn gone(&self) -> Gone {
+        match self {
+            Self::Gone(gone) => *gone,
+            Self::Session(_) | Self::Nothing => Gone::Unknown,
+        }
+    }
 }
 
 impl Records {
@@ -79,10 +92,12 @@ impl Records {
         id: SessionId,
         value: Vec<u8>,
         used: Option<Timestamp>,
+        now: Timestamp,
     ) -> Result<Read, Unread> {
         let text = match self.form.read(&keys::session(id), value) {
             Ok(Value::Text(text)) => text,
-            Ok(Value::Mark(gone)) => return Ok(Read::Gone(gone)),
+            Ok(Value::Mark(gone, until)) if now < until => return Ok(Read::Gone(gone)),
+            Ok(Value::Mark(..)) => return Ok(Read::Gone(Gone::Unknown)),
             // It is of keys that are not believed here.
             Err(Unread::Foreign) => return Ok(Read::Gone(Gone::Unknown)),
             Err(Unread::Broken) => return Err(Unread::Broken),
@@ -140,7 +155,7 @@ impl Records {
                 Ok(Some(SessionKey::new(text)))
             }
             Err(Unread::Foreign) => Ok(None),
-            Ok(Value::Mark(_)) | Err(Unread::Broken) => Err(Unread::Broken),
+            Ok(Value::Mark(..)) | Err(Unread::Broken) => Err(Unread::Broken),
         }
     }
 }

@@ -60,7 +60,9 @@ return was"
 
 /// Takes a login over into what is known of its user: `keys`, `sessions`; the key, its print, for how long both are kept,
 /// the session's id, when it expires, what time it is, the key that was current under a former name or nothing, and how
-/// many sessions are too many or 0 → the current key, the one before, and the ids if they are too many.
+/// many sessions may stand or 0 → the current key, the one before, and if there are more the ids with their places.
+///
+/// The list is in the order of the logins: each takes a place behind the last, when it expires or a little later.
 pub(super) static LOG_IN: Script = script!(
     "local known = redis.call('HMGET', KEYS[1], 'c', 'f', 'p')
 local before = known[3] or ''
@@ -71,11 +73,13 @@ if known[2] ~= ARGV[2] then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[6])
-redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
+local last = tonumber(redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2] or '0')
+local place = math.max(tonumber(ARGV[5]), last + 1)
+redis.call('ZADD', KEYS[2], string.format('%.0f', place), ARGV[4])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 local ids = {}
 local most = tonumber(ARGV[8])
-if most > 0 and redis.call('ZCARD', KEYS[2]) > most then ids = redis.call('ZRANGE', KEYS[2], 0, -1) end
+if most > 0 and redis.call('ZCARD', KEYS[2]) > most then ids = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES') end
 return {known[1], before, ids}"
 );
 

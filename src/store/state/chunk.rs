@@ -18,8 +18,10 @@ use crate::domain::clock::Timestamp;
 
 /// What every state file begins with.
 const MAGIC: &[u8; 16] = b"wxgate-sessions\n";
-/// The version that this is.
-const VERSION: u16 = 1;
+/// The version that this is. What was new in it: 2, sessions that made way.
+const VERSION: u16 = 2;
+/// The first version, and the oldest that is read.
+const FIRST_VERSION: u16 = 1;
 /// How chunks are kept.
 const CHECKED: u8 = 0;
 const SEALED: u8 = 1;
@@ -40,7 +42,7 @@ pub(super) enum ReadError {
     #[error("it is no state file of wxgate")]
     Foreign,
     #[error(
-        "it is of version {0}, and this wxgate reads version {VERSION}; start the one that wrote it"
+        "it is of version {0}, and this wxgate reads versions {FIRST_VERSION} to {VERSION}; start the one that wrote it"
     )]
     Version(u16),
     #[error(
@@ -228,7 +230,7 @@ fn read_head(head: &[u8; HEAD_LEN]) -> Result<(u8, Timestamp), ReadError> {
     let rest = head.strip_prefix(MAGIC).ok_or(ReadError::Foreign)?;
     let (version, rest) = rest.split_first_chunk().ok_or(ReadError::Foreign)?;
     let version = u16::from_le_bytes(*version);
-    if version != VERSION {
+    if !(FIRST_VERSION..=VERSION).contains(&version) {
         return Err(ReadError::Version(version));
     }
     let way = rest.first().copied().ok_or(ReadError::Foreign)?;

@@ -67,7 +67,7 @@ pub(super) fn load(
 fn preface(chunk: &[u8]) -> Result<Preface, Malformed> {
     match Kind::of(chunk)? {
         (Kind::Preface, mut records) => records.preface(),
-        (Kind::Users | Kind::Sessions | Kind::End, _) => Err(Malformed),
+        (Kind::Users | Kind::Sessions | Kind::Replaced | Kind::End, _) => Err(Malformed),
     }
 }
 
@@ -140,6 +140,9 @@ fn finish(store: &MemoryStore, shares: Vec<Share<'_>>, saved_at: Timestamp) -> L
         loaded.ended += share.loaded.ended;
         loaded.of_other_apps += share.loaded.of_other_apps;
         sessions.extend(share.sessions);
+        for (digest, until) in share.replaced {
+            store.restore_replaced(digest, until);
+        }
     }
     loaded.sessions = sessions.len() as u64;
     sessions.sort_unstable_by_key(|(last_used, ..)| *last_used);
@@ -183,6 +186,8 @@ struct Share<'a> {
     loaded: Loaded,
     /// Each with its last use.
     sessions: Vec<(Timestamp, SkeyDigest, Arc<Session>)>,
+    /// Each with the time until which it is told that its session made way.
+    replaced: Vec<(SkeyDigest, Timestamp)>,
 }
 
 impl<'a> Share<'a> {
@@ -194,6 +199,7 @@ impl<'a> Share<'a> {
             taken: Totals::default(),
             loaded: Loaded::default(),
             sessions: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -221,6 +227,10 @@ impl<'a> Share<'a> {
                     self.take_user(user, until)?;
                 }
                 Kind::Sessions => self.take_session(records.digest()?, records.session()?)?,
+                Kind::Replaced => {
+                    let (digest, until) = records.replaced()?;
+                    self.replaced.push((digest, until));
+                }
                 Kind::Preface | Kind::End => return Err(Malformed),
             }
         }

@@ -29,6 +29,8 @@ pub(in crate::store) enum Kind {
     Sessions = 3,
     /// How many there were of both, behind all else.
     End = 4,
+    /// Skeys whose sessions made way for others.
+    Replaced = 5,
 }
 
 /// The lists that records name places of.
@@ -77,7 +79,13 @@ impl Kind {
     /// The kind of a chunk, and what is in it.
     pub(in crate::store) fn of(chunk: &[u8]) -> Read<(Self, Reader<'_>)> {
         let (first, rest) = chunk.split_first().ok_or(Malformed)?;
-        let all = [Self::Preface, Self::Users, Self::Sessions, Self::End];
+        let all = [
+            Self::Preface,
+            Self::Users,
+            Self::Sessions,
+            Self::End,
+            Self::Replaced,
+        ];
         let kind = all.into_iter().find(|kind| *kind as u8 == *first);
         Ok((kind.ok_or(Malformed)?, Reader(rest)))
     }
@@ -132,6 +140,12 @@ pub(in crate::store) fn put_session(session: &Session, out: &mut Vec<u8>) {
     if let Some(account) = facts.account {
         put_claims(&account.claims, out);
     }
+}
+
+/// `until` is the time until which it is told that a session made way.
+pub(super) fn put_replaced(digest: &SkeyDigest, until: Timestamp, out: &mut Vec<u8>) {
+    out.extend_from_slice(&digest.to_bytes());
+    put_u64(until.as_millis(), out);
 }
 
 fn put_whom(user: &User, keys: &UserKeys, out: &mut Vec<u8>) {
@@ -229,6 +243,12 @@ impl<'a> Reader<'a> {
             unionid,
             account,
         })
+    }
+
+    /// The digest of a skey whose session made way, and until when that is told.
+    pub(super) fn replaced(&mut self) -> Read<(SkeyDigest, Timestamp)> {
+        let digest = SkeyDigest::from_bytes(self.array()?);
+        Ok((digest, Timestamp::from_millis(self.u64()?)))
     }
 
     fn whom(&mut self, bits: u8) -> Read<KeptUser> {

@@ -76,6 +76,14 @@ fn say_all(
             record::put_session(session, out);
         })
     });
+    for (digest, until) in store.each_replaced() {
+        let said = filling.say(Kind::Replaced, |out| {
+            record::put_replaced(&digest, until, out);
+        });
+        if said.is_break() {
+            break;
+        }
+    }
     let _ = filling.say(Kind::End, |out| record::put_totals(totals, out));
     let _ = filling.send();
     totals

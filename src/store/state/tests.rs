@@ -143,6 +143,8 @@ fn plan(limits: SessionLimits, capacity: u64) -> SessionsPlan {
         login_replay: Duration::ZERO,
         state: None,
         encryption_keys: Vec::new(),
+        max_per_user: None,
+        rotation: None,
     }
 }
 

@@ -108,6 +108,14 @@ impl World {
         Self::of(&config)
     }
 
+    /// A world with the base config and `more` behind it, whose operator's token is [`SECRET`].
+    pub fn operated(more: &str) -> Self {
+        let (admin, token) = ("[admin]\n", "token = { env = \"SHOP_SECRET\" }\n");
+        assert!(BASE.contains(admin));
+        let base = BASE.replace(admin, &format!("{admin}{token}"));
+        Self::of(&format!("{base}\n{more}"))
+    }
+
     /// A world with this config.
     pub fn of(config: &str) -> Self {
         Self::around(config, Backend::start())
@@ -206,6 +214,13 @@ impl World {
     /// The operator's page at `path`.
     pub fn admin(&self, path: &str) -> Answer {
         Line::to(self.gateway().admin_address().unwrap()).ask(&Ask::get(path))
+    }
+
+    /// Asks the operator's listener with its token.
+    pub fn operate(&self, ask: &Ask) -> Answer {
+        let token = format!("Bearer {SECRET}");
+        let ask = ask.clone().header("Authorization", &token);
+        Line::to(self.gateway().admin_address().unwrap()).ask(&ask)
     }
 
     /// The value of a metric, written as on the page: `name{label="value"}`; 0 if it is not there.

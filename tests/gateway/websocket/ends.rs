@@ -1,5 +1,7 @@
 //! How a WebSocket ends: with its session, with the worker, with either side, and never by taking too much.
 
+mod sessions;
+
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -53,44 +55,6 @@ fn both_are_told(
     let told = access_line(world);
     assert_eq!(told["ended"], ended);
     assert_eq!(told.get("cut"), None, "{told}");
-}
-
-const SESSION_INVALID: (u16, &str) = (1008, "session_invalid");
-
-#[test]
-fn a_logout_ends_the_websockets_of_that_session_and_no_others() {
-    let (backend, heard) = listening();
-    let world = around(backend);
-    let mut other = opened(&world);
-    let skey = world.skey_of("bob");
-    let mut line = world.connect();
-    line.open_websocket(&Ask::websocket("/ws/room").skey(&skey));
-    assert_eq!(world.count(OPEN), 2);
-    assert_eq!(world.ask(&Ask::post("/wx/logout").skey(&skey)).status, 200);
-    both_are_told(&world, &mut line, &heard, SESSION_INVALID, "session");
-    assert_eq!(world.count(OPEN), 1);
-    other.send_all(&masked(TEXT, b"still here"));
-    let still = heard.recv_timeout(LONGEST).unwrap();
-    assert_eq!(still, Some((TEXT, b"still here".to_vec())));
-}
-
-#[test]
-fn a_session_that_its_time_ends_ends_its_websocket() {
-    let (backend, heard) = listening();
-    let world = around(backend);
-    let mut line = opened(&world);
-    world.clock.turn(Duration::from_hours(25));
-    both_are_told(&world, &mut line, &heard, SESSION_INVALID, "session");
-}
-
-#[test]
-fn a_session_that_others_push_out_ends_its_websocket() {
-    let (backend, heard) = listening();
-    let few = config("", "").replace("[sessions]", "[sessions]\ncapacity = 1");
-    let world = World::around(&few, backend);
-    let mut line = opened(&world);
-    world.skey_of("bob");
-    both_are_told(&world, &mut line, &heard, SESSION_INVALID, "session");
 }
 
 #[test]

@@ -77,10 +77,11 @@ fn written(session: &KeptSession) -> Vec<u8> {
 
 #[test]
 fn only_the_kinds_that_there_are_are_read() {
-    for kind in [Kind::Preface, Kind::Users, Kind::Sessions, Kind::End] {
+    let sessions = [Kind::Sessions, Kind::Replaced];
+    for kind in [&[Kind::Preface, Kind::Users, Kind::End], &sessions[..]].concat() {
         assert_eq!(Kind::of(&[kind as u8]).unwrap().0, kind);
     }
-    for bytes in [&[][..], &[0], &[5], &[255]] {
+    for bytes in [&[][..], &[0], &[6], &[255]] {
         assert_eq!(Kind::of(bytes).unwrap_err(), Malformed);
     }
 }
@@ -114,6 +115,16 @@ proptest! {
     }
 
     #[test]
+    fn any_skey_whose_session_made_way_is_read_as_it_was_written(digest: [u8; 16], until in moment()) {
+        let digest = SkeyDigest::from_bytes(digest);
+        let mut bytes = Vec::new();
+        put_replaced(&digest, until, &mut bytes);
+        let mut reader = Reader(&bytes);
+        prop_assert_eq!(reader.replaced(), Ok((digest, until)));
+        prop_assert!(reader.is_empty());
+    }
+
+    #[test]
     fn any_preface_and_any_totals_are_read_as_they_were_written(
         appids in prop::collection::vec(".{0,300}", 0..4), claims in prop::collection::vec(".{0,9}", 0..4),
         users: u64, sessions: u64,
@@ -141,5 +152,6 @@ proptest! {
         let _ = Reader(&bytes).user();
         let _ = Reader(&bytes).preface();
         let _ = Reader(&bytes).totals();
+        let _ = Reader(&bytes).replaced();
     }
 }

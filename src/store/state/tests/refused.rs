@@ -54,10 +54,10 @@ fn what_is_no_file_of_this_version_is_refused_for_its_reason() {
         "it is no state file",
     );
     let mut newer = file.clone();
-    newer[16] = 2;
+    newer[16] = 3;
     refused(
         &newer,
-        "it is of version 2, and this wxgate reads version 1",
+        "it is of version 3, and this wxgate reads versions 1 to 2",
     );
     let mut other = file.clone();
     other[18] = 7;
@@ -164,4 +164,24 @@ proptest! {
         let head = if has_head { House::new().save(&[])[..43].to_vec() } else { Vec::new() };
         prop_assert!(House::new().load(&[], &[head, tail].concat()).is_err());
     }
+}
+
+/// A file of version 1 with one session of alice's.
+const OF_VERSION_1: &str = "\
+    7778676174652d73657373696f6e730a0100002bf77f133a466a34967db2c48658134edfd5e40ea20100003000000001\
+    02000777782d73686f700777782d67616d65020004726f6c65056c6576656caf91928b2ec1d2d1d79ca07b445bccb924\
+    00000002dfd5e40ea201000000000005616c696365016bf0c2e4eb7941e44205deae54f5b324be4400000003e1686133\
+    241f4295e91c92f323aee502df260a11a2010000dfd5e40ea201000002000005616c696365016b07752d616c69636514\
+    c6df27a5e0fc74ee6ceeffd95780642100000004010000000000000001000000000000005dd3508cadda51e5557f32c7\
+    9fabe086";
+
+#[test]
+fn a_file_of_the_version_before_is_read() {
+    let (pairs, _) = OF_VERSION_1.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+    let file: Vec<_> = pairs.iter().map(|pair| byte(pair).unwrap()).collect();
+    assert_eq!(file[16], 1);
+    let loaded = House::new().load(&[], &file).unwrap();
+    // It ends when it ends.
+    assert_eq!(loaded.sessions + loaded.ended, 1);
 }
