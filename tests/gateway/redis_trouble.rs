@@ -73,9 +73,9 @@ fn try_login(world: &World, user: &str) -> Option<String> {
 #[track_caller]
 fn hold_all(world: &World, fresh: &World, skeys: &[String]) {
     for world in [world, fresh] {
-        for skey in skeys {
+        for (place, skey) in skeys.iter().enumerate() {
             let answer = world.get_as(skey, "/mine");
-            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(answer.status, 200, "the session at {place}: {answer:?}");
         }
     }
 }
