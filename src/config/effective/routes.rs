@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{HIDDEN, amount, span, texts};
 use crate::config::plan::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Plan, Recipient,
-    RefusalShape, RefusalShapes, RouteChanges, RoutePlan, Verdict,
+    RefusalShape, RefusalShapes, RouteChanges, RoutePlan, SessionRoute, Verdict,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::cors::Cors;
@@ -68,16 +68,9 @@ fn extend(told: &mut Value, more: Value) {
 fn of_action(action: &Action, plan: &Plan) -> Value {
     match action {
         Action::Login(login) => of_login(login, plan),
-        Action::Check { apps, response } => json!({
-            "action": "check",
-            "app": of_apps(apps, plan),
-            "response": response.as_ref().map(written),
-        }),
-        Action::Logout { apps, response } => json!({
-            "action": "logout",
-            "app": of_apps(apps, plan),
-            "response": response.as_ref().map(written),
-        }),
+        Action::Check(route) => of_session("check", route, plan),
+        Action::Rotate(route) => of_session("rotate", route, plan),
+        Action::Logout(route) => of_session("logout", route, plan),
         Action::Phone(PhoneRoute { apps, recipient }) => {
             let mut told = json!({"action": "phone", "app": of_apps(apps, plan)});
             extend(
@@ -98,6 +91,15 @@ fn of_action(action: &Action, plan: &Plan) -> Value {
         }),
         Action::Forward(forward) => of_forward(forward, plan),
     }
+}
+
+fn of_session(action: &str, route: &SessionRoute, plan: &Plan) -> Value {
+    let SessionRoute { apps, response } = route;
+    json!({
+        "action": action,
+        "app": of_apps(apps, plan),
+        "response": response.as_ref().map(written),
+    })
 }
 
 fn of_login(login: &Login, plan: &Plan) -> Value {
