@@ -235,6 +235,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_counted_of_a_refusal_is_in_words_that_no_request_has_a_say_in() {
+        let fixed = Refusal::bad_request("the token is no skey");
+        assert_eq!(fixed.own_words(), "the token is no skey");
+        let told = Refusal::bad_request(format!("no app is called {}", "<img>"));
+        assert_eq!(told.own_words(), RefusalCode::BadRequest.message());
+    }
+
+    #[test]
     fn a_refusal_takes_the_shape_that_the_config_gives_it() {
         let shape = json!({"errno": 401, "errmsg": "{code}: {message}", "data": "{null}"});
         let template = Template::parse(&shape, Placeholder::REFUSAL).unwrap();
