@@ -94,9 +94,9 @@ impl Cluster {
     }
 
     /// A server that is to be asked for one slot, although it does not have it yet.
-    pub(super) fn other(&self, address: RedisAddress) -> Arc<Node> {
+    pub(super) fn other(&self, address: &RedisAddress) -> Arc<Node> {
         let mut made_up = self.made_up();
-        if let Some(master) = made_up.masters.get(&address) {
+        if let Some(master) = made_up.masters.get(address) {
             return Arc::clone(master);
         }
         let start = || self.node(address.clone());

@@ -102,7 +102,7 @@ impl RedisStore {
         cast: Cast,
         clock: Clock,
         metrics: Arc<Metrics>,
-        control: Handle,
+        control: &Handle,
     ) -> Self {
         let idle = plan.limits.idle;
         let shared = Arc::new(Shared {
@@ -113,7 +113,7 @@ impl RedisStore {
         });
         let form = Form::new(&plan.encryption_keys);
         let core = Arc::new(Core {
-            servers: Servers::start(&shared, &control),
+            servers: Servers::start(&shared, control),
             shared,
             names: Names::new(&plan.encryption_keys),
             records: Records::new(form, cast, plan.limits),
