@@ -19,7 +19,7 @@ use crate::domain::identity::{Account, App, Identity, WechatId};
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
-use crate::endpoints::{check_method, phone, verdict};
+use crate::endpoints::{check_method, phone, rotate, verdict};
 use crate::upstream::{Changes, Outbound, Sealer};
 use crate::wire::body::Inbound;
 use crate::wire::framing::lists_upgrade;
@@ -78,6 +78,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
         Action::Login { .. } | Action::Check { .. } | Action::Logout { .. } => {
             check_method(&head.method)?;
         }
+        Action::Rotate { .. } => rotate::check_method(&head.method)?,
     }
     let mut told = format!("route     {}\n", route.label);
     limits(plan, &route.action, &mut told);
@@ -89,6 +90,7 @@ pub fn explain(plan: &Plan, question: Question) -> Result<String, Refusal> {
             }
         }
         Action::Check { .. } => line(&mut told, "action", "check of a session"),
+        Action::Rotate { .. } => line(&mut told, "action", "a new skey for a session"),
         Action::Logout { .. } => line(&mut told, "action", "logout"),
         Action::Phone(to) => told.push_str(&told_on(plan, to, route, head, &path)?),
         Action::Verdict(to) => told.push_str(&answered(plan, to, head)?),
@@ -342,6 +344,7 @@ fn some_account(plan: &Plan, apps: &Apps) -> Account {
             login.on_login.is_some() && login.apps.all().any(|app| apps.include(app))
         }
         Action::Check { .. }
+        | Action::Rotate { .. }
         | Action::Logout { .. }
         | Action::Phone(_)
         | Action::Verdict(_)

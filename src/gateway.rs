@@ -34,7 +34,7 @@ use crate::domain::route::NoRoute;
 use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
-use crate::endpoints::{check, check_method, logout};
+use crate::endpoints::{check, check_method, logout, rotate};
 use crate::listener::{Answer, Asked, Handler, Unread};
 use crate::metrics::WorkerMetrics;
 use crate::store::Store;
@@ -165,6 +165,10 @@ impl Gateway {
                 let checking = self.check(apps, response.as_ref(), &head, body, visit);
                 Box::pin(checking).await?
             }
+            Action::Rotate { apps, response } => {
+                let rotating = self.rotate_skey(apps, response.as_ref(), &head, body, visit);
+                Box::pin(rotating).await?
+            }
             Action::Logout { apps, response } => {
                 Box::pin(self.log_out(apps, response.as_ref(), &head, body)).await?
             }
@@ -230,6 +234,21 @@ impl Gateway {
         visit.app = Some(session.user().app.index);
         let now = self.shared.clock.now();
         Ok(check::answer(&session, now, response))
+    }
+
+    async fn rotate_skey(
+        &self,
+        apps: &Apps,
+        response: Option<&Template>,
+        head: &Parts,
+        body: Inbound,
+        visit: &mut Visit,
+    ) -> Result<Response<Bytes>, Refusal> {
+        rotate::check_method(&head.method)?;
+        let opened = self.rotate(apps, head, body).await?;
+        visit.app = Some(opened.session.user().app.index);
+        let now = self.shared.clock.now();
+        Ok(rotate::answer(&opened, now, response))
     }
 
     async fn log_out(

@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! main                                      arguments, and how a process ends
-//! demo   service                            everything on loopback │ signals, systemd
+//! demo   service   sessions_command         everything on loopback │ signals, systemd │ an operator's command
 //! app                                       config → parts → run; alone in seeing every part
 //! gateway   explain   renewal               the journey of a request, done │ told │ new certificates
 //! endpoints   admin                         login, check, logout, phone, verdict │ the operator's pages, /api/decrypt
@@ -23,6 +23,11 @@
 //! Below [`admin`], answer.rs has the forms of what operators are told, entrance.rs says who may enter, sessions.rs lists
 //! and ends sessions (what is asked of it is read by sessions/asked.rs), and views.rs has what is only shown; app/operators.rs
 //! hands them their parts.
+//!
+//! [`sessions_command`] asks a gateway that runs (api.rs) and shows what it says (table.rs). In the store, ledger.rs has the
+//! words of what operators ask, and trouble.rs what keeps it from answering; memory/walk.rs looks at all sessions,
+//! memory/succession.rs knows which skeys led somewhere, memory/devices.rs the sessions of a user, and memory/lifecycle.rs ends
+//! and moves them.
 //!
 //! [`telemetry`] stands beside the users of the config: `line.rs` is the form of a log line, `queue.rs` its way
 //! out, `access.rs` the short cut of the access lines. [`simulator`] is a WeChat for the demo and the tests, and uses
@@ -74,6 +79,8 @@
 //! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs), and gives it a name that leads nowhere ([`domain::session_id`]); state/ carries both over a restart, sealed by sealing.rs; where gateways share them, they are in Redis (store/redis), and near.rs is what need not be asked for; the skey goes to the client, in the shape of the
 //!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
+//! A rotation ([`endpoints::rotate`]) moves the same session to a new skey.
+//!
 //! # What always holds
 //!
 //! - **Strip always, inject last.** Whatever could pass for an identity is removed on every path, open ones too; the
@@ -103,6 +110,7 @@ pub mod listener;
 pub mod metrics;
 mod renewal;
 pub mod service;
+pub mod sessions_command;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;

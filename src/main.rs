@@ -10,6 +10,7 @@ use http::{Method, Uri};
 use mimalloc::MiMalloc;
 use wxgate::config::{self, Surroundings, plan::Plan};
 use wxgate::explain::{Question, explain};
+use wxgate::sessions_command::{self, SessionsCommand, SessionsError};
 use wxgate::{demo, service};
 
 /// Requests allocate little and often, which this does in fewer instructions than the system's allocator.
@@ -48,6 +49,10 @@ enum Command {
         #[arg(long, short = 'H', value_parser = header)]
         header: Vec<(HeaderName, HeaderValue)>,
     },
+    /// Show the sessions of a gateway that runs, and end some of them.
+    ///
+    /// It exits with 1 if that cannot be done, and with 3 if there is no such session.
+    Sessions(SessionsCommand),
     /// Run a gateway, a WeChat simulator and a sample backend on loopback, with a walk-through to paste.
     Demo,
 }
@@ -75,13 +80,17 @@ fn main() -> ExitCode {
                 format!("refused   {status} {code}: {}\n", refusal.reason)
             }))
         }),
+        Command::Sessions(command) => {
+            sessions_command::run(command, &config, &mut std::io::stdout()).map_err(Into::into)
+        }
         Command::Demo => demo::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "{error:#}");
-            ExitCode::FAILURE
+            let of_sessions = error.downcast_ref::<SessionsError>();
+            of_sessions.map_or(ExitCode::FAILURE, |error| error.exit_status().into())
         }
     }
 }

@@ -7,7 +7,7 @@ use super::on_login;
 use super::open_data;
 use super::phone;
 use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan, UpstreamPlan};
-use super::raw::{RawDeed, RawRule, Text, Texts};
+use super::raw::{RawDeed, RawRoute, RawRule, Text, Texts};
 use super::source::Source;
 use super::verdict;
 use super::websocket;
@@ -53,12 +53,7 @@ pub(super) fn plan(
     match (source.choose(Some(action), "action", &ACTIONS), upstream) {
         (Some(Named::Phone), upstream) => phone::plan(upstream.as_ref(), raw, rule, scope, source),
         (Some(Named::Own(own)), None) => {
-            for method in rule.methods.iter().flat_map(|methods| &methods.value) {
-                if !matches!(method.value.as_str(), "GET" | "POST") {
-                    let text = "an action takes GET and POST, and no other method";
-                    source.problem(method.place, text);
-                }
-            }
+            check_methods(own, rule, source);
             answer_here(own, raw, scope, source)
         }
         (Some(Named::Front(front)), None) => verdict::plan(front, place, raw, rule, scope, source),
@@ -70,6 +65,12 @@ pub(super) fn plan(
         // What else the route may have depends on the action that was meant.
         (None, _) => None,
     }
+}
+
+/// Whether one of these routes rotates skeys.
+pub(super) fn rotate(routes: &[RawRoute<'_>]) -> bool {
+    let mut actions = routes.iter().filter_map(|route| route.deed.action.as_ref());
+    actions.any(|action| action.value == "rotate")
 }
 
 /// An action by its name.
@@ -85,12 +86,14 @@ enum Named {
 enum Own {
     Login,
     Check,
+    Rotate,
     Logout,
 }
 
-const ACTIONS: [(&str, Named); 7] = [
+const ACTIONS: [(&str, Named); 8] = [
     ("login", Named::Own(Own::Login)),
     ("check", Named::Own(Own::Check)),
+    ("rotate", Named::Own(Own::Rotate)),
     ("logout", Named::Own(Own::Logout)),
     ("phone", Named::Phone),
     ("auth-request", Named::Front(Front::AuthRequest)),
@@ -98,6 +101,25 @@ const ACTIONS: [(&str, Named); 7] = [
     // Its depth is that of its path.
     ("ext-authz", Named::Front(Front::ExtAuthz { depth: 0 })),
 ];
+
+/// Holds a route to the methods that its action takes.
+fn check_methods(own: Own, rule: &RawRule, source: &Source<'_>) {
+    let (taken, text): (&[&str], _) = match own {
+        Own::Rotate => (
+            &["POST"],
+            "the action `rotate` takes POST, and no other method",
+        ),
+        Own::Login | Own::Check | Own::Logout => (
+            &["GET", "POST"],
+            "an action takes GET and POST, and no other method",
+        ),
+    };
+    for method in rule.methods.iter().flat_map(|methods| &methods.value) {
+        if !taken.contains(&method.value.as_str()) {
+            source.problem(method.place, text);
+        }
+    }
+}
 
 fn answer_here(
     own: Own,
@@ -129,6 +151,10 @@ fn answer_here(
         })),
         Own::Check => Some(Action::Check {
             response: response(Placeholder::CHECK),
+            apps: apps(raw.app, scope, source),
+        }),
+        Own::Rotate => Some(Action::Rotate {
+            response: response(Placeholder::ROTATE),
             apps: apps(raw.app, scope, source),
         }),
         Own::Logout => Some(Action::Logout {

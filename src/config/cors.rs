@@ -69,7 +69,7 @@ fn usual_methods(around: &Around<'_>) -> Vec<Method> {
         Some(Action::Login(_) | Action::Check { .. } | Action::Logout { .. }) => {
             vec![Method::GET, Method::POST]
         }
-        Some(Action::Phone(_)) => vec![Method::POST],
+        Some(Action::Phone(_) | Action::Rotate { .. }) => vec![Method::POST],
         Some(Action::Verdict(_) | Action::Forward(_)) | None => USUAL_METHODS.to_vec(),
     }
 }
@@ -94,6 +94,7 @@ fn needed_headers(around: &Around<'_>) -> impl Iterator<Item = HeaderName> {
         Some(Action::Login(login)) => headers_of_login(&login.apps),
         Some(
             Action::Check { .. }
+            | Action::Rotate { .. }
             | Action::Logout { .. }
             | Action::Phone(_)
             | Action::Verdict(_)

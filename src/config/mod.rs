@@ -59,8 +59,8 @@ pub use surroundings::Surroundings;
 
 use actions::Scope;
 use headers::Managed;
-use plan::Plan;
-use raw::{RawConfig, Text};
+use plan::{AdminPlan, Plan};
+use raw::{RawAdmin, RawConfig, Text};
 use source::Source;
 use syntax::Syntax;
 use table::Table;
@@ -72,9 +72,7 @@ use table::Table;
 /// Everything that is wrong with it, and everything it points at that cannot be had.
 pub fn load(file: &Path, surroundings: &Surroundings) -> Result<Plan, Problems> {
     let name = file.display().to_string();
-    let bytes = std::fs::read(file).map_err(|error| Problems::unreadable(&name, &error))?;
-    let text = String::from_utf8(bytes).map_err(|error| Problems::not_utf8(&name, &error))?;
-    read(&name, &text, surroundings)
+    read(&name, &text_of(file, &name)?, surroundings)
 }
 
 /// Reads a config that is at hand; `name` is the file that problems name, and that relative paths start from.
@@ -91,19 +89,48 @@ pub fn read(name: &str, text: &str, surroundings: &Surroundings) -> Result<Plan,
     source.into_problems().map_or(Ok(plan), Err)
 }
 
+/// Reads what the config in `file` says of the operator's listener alone, without asking for what a gateway needs beside; its
+/// token only if it is needed.
+///
+/// # Errors
+///
+/// The file cannot be read, a key or its type is wrong, or the token cannot be had.
+pub fn load_admin(
+    file: &Path,
+    needs_token: bool,
+    surroundings: &Surroundings,
+) -> Result<Option<AdminPlan>, Problems> {
+    let name = file.display().to_string();
+    let text = text_of(file, &name)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let syntax = Syntax::read(text);
+    let source = Source::new(&name, text, &syntax);
+    let raw = Table::file(&source, syntax.table(), RawConfig::fields);
+    let admin = raw.admin.map(|raw| {
+        let token = raw.token.filter(|_| needs_token);
+        admin::plan(RawAdmin { token, ..raw }, &[], &source, surroundings)
+    });
+    source.into_problems().map_or(Ok(admin), Err)
+}
+
+fn text_of(file: &Path, name: &str) -> Result<String, Problems> {
+    let bytes = std::fs::read(file).map_err(|error| Problems::unreadable(name, &error))?;
+    String::from_utf8(bytes).map_err(|error| Problems::not_utf8(name, &error))
+}
+
 /// What `raw` means; with stand-ins for what it does not say well, which `source` then knows.
 fn plan(raw: RawConfig<'_>, source: &Source<'_>, surroundings: &Surroundings) -> Plan {
-    let app_names = names(&raw.apps);
-    let upstream_names = names(&raw.upstreams);
+    let (app_names, upstream_names) = (names(&raw.apps), names(&raw.upstreams));
     let upstreams = upstreams::plan(raw.upstreams, source, surroundings);
     let server = server::plan(raw.server, source, surroundings);
     let apps = apps::plan(raw.apps, source, surroundings);
-    let written = raw.sessions.as_ref();
-    let tokens = written.and_then(|sessions| sessions.token.clone());
+    let tokens = raw.sessions.as_ref().and_then(|raw| raw.token.clone());
     let dialects = dialect::spoken(&raw.routes);
     let taken = body_fields::read_by(&raw.routes, source);
     let identity = identity::plan(raw.identity, tokens.as_ref(), &dialects, source);
-    let sessions = sessions::plan(raw.sessions, &dialects, &taken, source, surroundings);
+    let rotates = actions::rotate(&raw.routes);
+    let of_routes = (&*dialects, &*taken, rotates);
+    let sessions = sessions::plan(raw.sessions, of_routes, source, surroundings);
     let managed = Managed::of(&identity, &sessions);
     let scope = Scope {
         app_names: &app_names,

@@ -1,6 +1,7 @@
 //! `[sessions]`: how long sessions live, and where their tokens stand.
 
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -10,7 +11,7 @@ use super::body_fields::{self, BodyFields, FieldTaken};
 use super::dialect::{self, Dialect};
 use super::headers;
 use super::plan::{SessionsPlan, StorePlan};
-use super::raw::{RawSessions, Text, Texts};
+use super::raw::{RawSessions, RawStore, Text, Texts};
 use super::session_store;
 use super::source::Source;
 use super::state;
@@ -22,19 +23,26 @@ use crate::domain::token::{TokenPlace, UnknownTokenPlace};
 pub(super) const DEFAULT_TOKEN: [&str; 2] = ["header:X-Skey", "bearer"];
 const WEEK: Duration = Duration::from_hours(7 * 24);
 const DAY: Duration = Duration::from_hours(24);
+/// How long a rotated skey may hold: long enough for a WebSocket to follow, and not so long that it was not worth it.
+const GRACES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
 
-/// `dialects` are those that the routes speak, and `taken` what they read in bodies.
+/// `dialects` are those that the routes speak, `taken` is what they read in bodies, and `rotates` whether one rotates skeys.
 pub(super) fn plan(
     raw: Option<RawSessions>,
-    dialects: &[Dialect],
-    taken: &[BodyFields],
+    (dialects, taken, rotates): (&[Dialect], &[BodyFields], bool),
     source: &Source<'_>,
     surroundings: &Surroundings,
 ) -> SessionsPlan {
     let raw = raw.unwrap_or_default();
     let keys = raw.encryption_keys;
+    let place = raw.store.as_ref().map(RawStore::place);
     let store = session_store::plan(raw.store, source, surroundings);
     let is_in_memory = matches!(store, StorePlan::Memory);
+    if let Some(place) = place.filter(|_| rotates && !is_in_memory) {
+        let text =
+            "skeys are not rotated in Redis yet; remove the route with `action = \"rotate\"`";
+        source.problem(place, text);
+    }
     if let Some(state) = raw.state.as_ref().filter(|_| !is_in_memory)
         && !state.value.is_empty()
     {
@@ -47,7 +55,7 @@ pub(super) fn plan(
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
         max_per_user: raw.max_sessions_per_user.and_then(|most| some(most.value)),
-        rotation: None,
+        rotation: Some(grace(raw.rotate_grace, source)).filter(|_| rotates),
         token: tokens(raw.token, dialects, taken, source),
         beside: dialect::beside(dialects),
         login_replay: source
@@ -56,6 +64,28 @@ pub(super) fn plan(
         state: state.filter(|_| is_in_memory),
         encryption_keys: state::encryption_keys(keys, source, surroundings),
     }
+}
+
+/// A grace that is no such is told, and the usual one stands in for it.
+fn grace(written: Option<Text>, source: &Source<'_>) -> Duration {
+    let grace = source.accept(written, |text| {
+        let grace = duration(text)?;
+        if GRACES.contains(&grace) {
+            Ok(grace)
+        } else {
+            Err(NoGrace::Bounds(text.to_owned()))
+        }
+    });
+    grace.unwrap_or(Duration::from_secs(10))
+}
+
+/// Why a text is no grace of a rotated skey.
+#[derive(Debug, thiserror::Error)]
+enum NoGrace {
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+    #[error("`{0}` is no grace for a rotated skey; write \"1s\" to \"1h\"")]
+    Bounds(String),
 }
 
 /// More than there is room for is any number.

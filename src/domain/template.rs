@@ -58,6 +58,16 @@ impl Placeholder {
         Self::UserId,
         Self::Null,
     ];
+    /// What the answer to a rotation can tell.
+    pub const ROTATE: &[Self] = &[
+        Self::Skey,
+        Self::SessionId,
+        Self::ExpiresIn,
+        Self::OpenId,
+        Self::UnionId,
+        Self::UserId,
+        Self::Null,
+    ];
     /// What the answer to a logout can tell.
     pub const LOGOUT: &[Self] = &[Self::Null];
     /// What the answer to a phone code can tell.

@@ -1,9 +1,10 @@
-//! What the gateway answers itself: login, check, logout, phone numbers, verdicts for a proxy in front. Knows no routes and no backends.
+//! What the gateway answers itself: login, check, rotate, logout, phone numbers, verdicts for a proxy in front. Knows no routes and no backends.
 
 pub mod check;
 pub mod login;
 pub mod logout;
 pub mod phone;
+pub mod rotate;
 pub mod verdict;
 
 use std::time::Duration;

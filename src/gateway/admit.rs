@@ -12,7 +12,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::session::Session;
 use crate::domain::token::SkeyDigest;
-use crate::store::{Found, Gone};
+use crate::endpoints::rotate;
+use crate::store::{Found, Gone, Opened, Rotated};
 use crate::wire::body::Inbound;
 use crate::wire::fields::BodyFormat;
 use crate::wire::refusal::Refusal;
@@ -76,6 +77,25 @@ impl Gateway {
         let now = self.shared.clock.now();
         let (_, session) = self.find(apps, token.as_deref(), now).await?;
         Ok(session)
+    }
+
+    /// Moves the session of a request, which counts as used, to a new skey.
+    pub(super) async fn rotate(
+        &self,
+        apps: &Apps,
+        head: &Parts,
+        body: Inbound,
+    ) -> Result<Opened, Refusal> {
+        let (token, _) = self.token(head, body).await?;
+        let now = self.shared.clock.now();
+        let (digest, session) = self.find(apps, token.as_deref(), now).await?;
+        self.shared.store.touch(&digest, &session, now);
+        self.shared.limits.user(&session)?;
+        let rotated = self.shared.store.rotate(&digest, now).await;
+        match rotated.map_err(rotate::refuse)? {
+            Rotated::Anew(opened) => Ok(opened),
+            Rotated::Gone(gone) => Err(refuse(gone)),
+        }
     }
 
     /// The digest of the skey that a logout names, unless it is not one or leads nowhere: then there is nothing left to

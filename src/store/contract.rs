@@ -10,7 +10,7 @@ mod redis;
     reason = "the integration tests say more of its verbs"
 )]
 #[path = "../../tests/gateway/harness/redis/mod.rs"]
-mod servers;
+pub(super) mod servers;
 mod shelf;
 
 use std::time::Duration;

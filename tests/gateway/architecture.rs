@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The rooms from the top down. A room may import from lower layers only: two of one layer do not know each other.
 const LAYERS: [&[&str]; 7] = [
     &["main"],
-    &["demo", "service"],
+    &["demo", "service", "sessions_command"],
     &["app"],
     &["gateway", "explain", "renewal"],
     &["endpoints", "admin"],

@@ -342,11 +342,12 @@ A reverse-proxy authentication gateway for WeChat mini-programs
 Usage: wxgate [OPTIONS] [COMMAND]
 
 Commands:
-  run      Serve, as without a command
-  check    Tell every problem of the config, and exit with 1 if there is one
-  explain  Tell which route a request falls under and what would be forwarded
-  demo     Run a gateway, a WeChat simulator and a sample backend on loopback, with a walk-through to paste
-  help     Print this message or the help of the given subcommand(s)
+  run       Serve, as without a command
+  check     Tell every problem of the config, and exit with 1 if there is one
+  explain   Tell which route a request falls under and what would be forwarded
+  sessions  Show the sessions of a gateway that runs, and end some of them
+  demo      Run a gateway, a WeChat simulator and a sample backend on loopback, with a walk-through to paste
+  help      Print this message or the help of the given subcommand(s)
 
 Options:
       --config <FILE>  The config file [default: gateway.toml]

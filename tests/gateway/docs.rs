@@ -215,7 +215,7 @@ fn the_shipped_config_names_every_key_that_there_is() {
 #[test]
 fn every_command_of_the_readme_is_one() {
     let rows = rows(README, "| command | what it does |");
-    assert_eq!(rows.len(), 4, "{rows:#?}");
+    assert_eq!(rows.len(), 7, "{rows:#?}");
     for row in rows {
         let command = name(&row[0]);
         let words: Vec<_> = command.split(' ').collect();
@@ -223,6 +223,7 @@ fn every_command_of_the_readme_is_one() {
         let subcommand = words[1..].iter().find(|word| !word.starts_with('-'));
         let arguments = match subcommand {
             Some(&"gateway.toml") | None => vec!["--help"],
+            Some(&"sessions") => vec!["sessions", words[2], "--help"],
             Some(subcommand) => vec![*subcommand, "--help"],
         };
         let ended = Process::run(wxgate(&arguments));

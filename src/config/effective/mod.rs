@@ -194,7 +194,7 @@ fn of_sessions(plan: &SessionsPlan) -> Value {
         "idle": span(limits.idle),
         "capacity": capacity,
         "max_sessions_per_user": max_per_user.map_or(0, std::num::NonZero::get),
-        "rotation": rotation.map(span),
+        "rotate_grace": rotation.map(span),
         "token": token.iter().map(token_place).collect::<Vec<_>>(),
         "beside": texts(beside),
         "login_replay": span(*login_replay),

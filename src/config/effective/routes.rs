@@ -71,6 +71,11 @@ fn of_action(action: &Action, plan: &Plan) -> Value {
             "app": of_apps(apps, plan),
             "response": response.as_ref().map(written),
         }),
+        Action::Rotate { apps, response } => json!({
+            "action": "rotate",
+            "app": of_apps(apps, plan),
+            "response": response.as_ref().map(written),
+        }),
         Action::Logout { apps, response } => json!({
             "action": "logout",
             "app": of_apps(apps, plan),

@@ -59,6 +59,13 @@ pub enum Action {
         /// `response`, if it has its own.
         response: Option<Template>,
     },
+    /// `action = "rotate"`.
+    Rotate {
+        /// Whose sessions it takes.
+        apps: Apps,
+        /// `response`, if it has its own.
+        response: Option<Template>,
+    },
     /// `action = "logout"`.
     Logout {
         /// Whose sessions it takes.

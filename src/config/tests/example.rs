@@ -178,6 +178,7 @@ fn the_example_shows_every_key() {
         "idle",
         "capacity",
         "max_sessions_per_user",
+        "rotate_grace",
         "login_replay",
         "state",
         "state_interval",

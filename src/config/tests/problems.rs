@@ -246,6 +246,14 @@ fn a_value_of_a_wrong_type_is_told_the_right_one() {
             "1:21: `capacity` must be at least 1",
         ),
         (
+            "sessions.rotate_grace = \"500ms\"",
+            "1:25: `500ms` is no grace for a rotated skey; write \"1s\" to \"1h\"",
+        ),
+        (
+            "sessions.rotate_grace = \"61m\"",
+            "1:25: `61m` is no grace for a rotated skey; write \"1s\" to \"1h\"",
+        ),
+        (
             "sessions.max_sessions_per_user = 0",
             "1:34: `max_sessions_per_user` must be at least 1",
         ),

@@ -28,7 +28,7 @@ fn a_route_has_a_path_and_one_thing_to_do() {
         ),
         (
             "path = \"/\"\naction = \"chek\"",
-            "5:10: `chek` is no action; did you mean `check`? There are `login`, `check`, `logout`, `phone`, `auth-request`, `forward-auth` and `ext-authz`",
+            "5:10: `chek` is no action; did you mean `check`? There are `login`, `check`, `rotate`, `logout`, `phone`, `auth-request`, `forward-auth` and `ext-authz`",
         ),
         (
             "path = \"/\"\naction = \"login\"\nauth = \"none\"",
@@ -37,6 +37,10 @@ fn a_route_has_a_path_and_one_thing_to_do() {
         (
             "path = \"/\"\naction = \"login\"\nmethods = [\"GET\", \"PUT\"]",
             "6:19: an action takes GET and POST, and no other method",
+        ),
+        (
+            "path = \"/\"\naction = \"rotate\"\nmethods = [\"GET\", \"POST\"]",
+            "6:12: the action `rotate` takes POST, and no other method",
         ),
         (
             "path = \"/\"\nupstream = \"php\"\nresponse = 1",
@@ -196,7 +200,7 @@ fn a_phone_number_goes_to_an_upstream_or_to_the_client() {
         ),
         (
             "path = \"/\"\naction = \"phne\"\nupstream = \"php\"\nauth = \"required\"",
-            "5:10: `phne` is no action; did you mean `phone`? There are `login`, `check`, `logout`, `phone`, `auth-request`, `forward-auth` and `ext-authz`",
+            "5:10: `phne` is no action; did you mean `phone`? There are `login`, `check`, `rotate`, `logout`, `phone`, `auth-request`, `forward-auth` and `ext-authz`",
         ),
     ]);
 }

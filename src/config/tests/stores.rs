@@ -120,3 +120,13 @@ fn a_redis_that_makes_no_sense_says_why_and_no_password() {
         ),
     ]);
 }
+
+#[test]
+fn skeys_are_rotated_in_memory_alone() {
+    let route = "[[routes]]\npath = \"/wx/rotate\"\naction = \"rotate\"\n";
+    plan(&format!("{REST}{route}"));
+    let store = "sessions.store = { redis = \"redis://a\" }";
+    let problem =
+        "1:18: skeys are not rotated in Redis yet; remove the route with `action = \"rotate\"`";
+    check(&[(&format!("{store}\n{REST}{route}"), problem)]);
+}

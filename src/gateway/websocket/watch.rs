@@ -156,9 +156,10 @@ mod tests {
     use crate::domain::identity::{Account, App, Identity, WechatId};
     use crate::domain::session::{SessionKey, SessionLimits};
     use crate::metrics::{Labels, Metrics};
-    use crate::store::Opened;
+    use crate::store::{Opened, Rotated};
 
     const IDLE: Duration = Duration::from_hours(4);
+    const GRACE: Duration = Duration::from_secs(10);
 
     /// A store with one session, and a watch over it.
     async fn watching() -> (Rc<Watch>, Clock, Opened) {
@@ -175,7 +176,7 @@ mod tests {
             state: None,
             encryption_keys: Vec::new(),
             max_per_user: None,
-            rotation: None,
+            rotation: Some(GRACE),
         };
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(Labels::default(), 1));
@@ -228,6 +229,29 @@ mod tests {
                 watch.round().await;
                 assert!(watched.lost.get().is_none());
                 clock.turn(Duration::from_hours(1));
+                watch.round().await;
+                assert_eq!(watched.lost.get(), Some(Lapse::Gone(Gone::Unknown)));
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn a_session_is_followed_to_its_new_skey_and_stands_after_the_grace_of_the_old_one() {
+        let (watch, clock, opened) = watching().await;
+        let digest = opened.skey.digest();
+        tokio::task::LocalSet::new()
+            .run_until(async {
+                let watched = watch.begin(digest, opened.session);
+                let rotated = watch.store.rotate(&digest, clock.now()).await.unwrap();
+                let Rotated::Anew(new) = rotated else {
+                    panic!("{rotated:?}");
+                };
+                clock.turn(GRACE / 2);
+                watch.round().await;
+                clock.turn(GRACE);
+                watch.round().await;
+                assert_eq!(watched.lost.get(), None);
+                watch.store.close(&new.skey.digest()).await.unwrap();
                 watch.round().await;
                 assert_eq!(watched.lost.get(), Some(Lapse::Gone(Gone::Unknown)));
             })

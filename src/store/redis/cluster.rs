@@ -127,8 +127,8 @@ impl Cluster {
         for address in addresses {
             match self.ask(&address).await {
                 Ok(ranges) => {
-                    self.shared.health.is_gone(CLUSTER);
-                    return self.make_up(ranges);
+                    self.make_up(ranges);
+                    return self.shared.health.is_up(CLUSTER);
                 }
                 Err(fault) => last = fault,
             }

@@ -19,6 +19,7 @@ pub fn wxgate(arguments: &[&str]) -> Command {
         "LISTEN_PID",
         "CREDENTIALS_DIRECTORY",
         "STATE_DIRECTORY",
+        "WXGATE_ADMIN_TOKEN",
     ] {
         command.env_remove(name);
     }

@@ -63,3 +63,21 @@ fn a_session_that_an_operator_revokes_ends_its_websocket() {
     assert_eq!(world.operate(&all).json(), json!({"revoked": 1}));
     both_are_told(&world, &mut line, &heard, SESSION_INVALID, "session");
 }
+
+#[test]
+fn a_rotation_ends_no_websocket_and_the_end_of_the_rotated_session_does() {
+    let (backend, heard) = listening();
+    let rotate = "\n[[routes]]\npath = \"/wx/rotate\"\naction = \"rotate\"\n";
+    let grace = config("", "").replace("[sessions]", "[sessions]\nrotate_grace = \"1h\"");
+    let world = World::around(&format!("{grace}{rotate}"), backend);
+    let skey = world.skey_of("bob");
+    let mut line = world.connect();
+    line.open_websocket(&Ask::websocket("/ws/room").skey(&skey));
+    let new = world.ask(&Ask::post("/wx/rotate").skey(&skey)).json();
+    let new = new["skey"].as_str().unwrap().to_owned();
+    line.send_all(&masked(TEXT, b"still here"));
+    let still = heard.recv_timeout(LONGEST).unwrap();
+    assert_eq!(still, Some((TEXT, b"still here".to_vec())));
+    assert_eq!(world.ask(&Ask::post("/wx/logout").skey(&new)).status, 200);
+    both_are_told(&world, &mut line, &heard, SESSION_INVALID, "session");
+}
