@@ -151,16 +151,29 @@ fn when_redis_is_full_known_sessions_go_on_and_logins_are_overloaded() {
     world.await_count(UP, 1);
 }
 
+/// A gateway before a master that sentinels watch over.
+fn watched(redis: &Redis) -> World {
+    let store = format!("redis_sentinel = {}\nmaster = {MASTER:?}", list(redis));
+    world(&sessions(&store))
+}
+
 #[test]
-fn a_session_outlasts_the_master_behind_sentinels() {
-    let mut redis = Redis::sentinel();
-    let store = format!("redis_sentinel = {}\nmaster = {MASTER:?}", list(&redis));
-    let world = world(&sessions(&store));
+fn a_session_outlasts_a_failover_of_sentinels() {
+    let redis = Redis::sentinel();
+    let world = watched(&redis);
     let skey = world.skey_of("alice");
     redis.await_whole();
     redis.fail_over();
     assert_eq!(once_it_can(|| world.get_as(&skey, "/mine")).status, 200);
     assert_eq!(once_it_can(|| world.login("bob")).status, 200);
+    world.await_count(UP, 1);
+}
+
+#[test]
+fn a_session_outlasts_the_loss_of_the_master_behind_sentinels() {
+    let mut redis = Redis::sentinel();
+    let world = watched(&redis);
+    let skey = world.skey_of("alice");
     redis.await_whole();
     redis.lose_master();
     world.clock.turn(Duration::from_secs(11));
