@@ -24,14 +24,13 @@ use http::header::STRICT_TRANSPORT_SECURITY;
 use http::request::Parts;
 use http::{HeaderMap, Method, Response};
 
-use crate::config::plan::{Action, Apps, Login, Plan, RoutePlan};
+use crate::config::plan::{Action, Login, Plan, RoutePlan, SessionRoute};
 use crate::domain::clock::Clock;
 use crate::domain::host::Host;
 use crate::domain::managed_names::X_REQUEST_ID;
 use crate::domain::path::RequestPath;
 use crate::domain::peer::{Peer, Scheme};
 use crate::domain::route::NoRoute;
-use crate::domain::template::Template;
 use crate::endpoints::login::{Announcer, LoginRequest, Logins};
 use crate::endpoints::phone::Phones;
 use crate::endpoints::{check, check_method, logout, rotate};
@@ -161,17 +160,9 @@ impl Gateway {
             Action::Phone(to) => return Box::pin(self.phone(to, onward, head, body, visit)).await,
             Action::Verdict(verdict) => Box::pin(self.verdict(verdict, head, peer, visit)).await?,
             Action::Login(login) => Box::pin(self.log_in(login, &head, body, peer, visit)).await?,
-            Action::Check { apps, response } => {
-                let checking = self.check(apps, response.as_ref(), &head, body, visit);
-                Box::pin(checking).await?
-            }
-            Action::Rotate { apps, response } => {
-                let rotating = self.rotate_skey(apps, response.as_ref(), &head, body, visit);
-                Box::pin(rotating).await?
-            }
-            Action::Logout { apps, response } => {
-                Box::pin(self.log_out(apps, response.as_ref(), &head, body)).await?
-            }
+            Action::Check(to) => Box::pin(self.check(to, &head, body, visit)).await?,
+            Action::Rotate(to) => Box::pin(self.rotate_skey(to, &head, body, visit)).await?,
+            Action::Logout(to) => Box::pin(self.log_out(to, &head, body)).await?,
         };
         Ok(own.map(AnswerBody::own))
     }
@@ -223,43 +214,41 @@ impl Gateway {
 
     async fn check(
         &self,
-        apps: &Apps,
-        response: Option<&Template>,
+        to: &SessionRoute,
         head: &Parts,
         body: Inbound,
         visit: &mut Visit,
     ) -> Result<Response<Bytes>, Refusal> {
         check_method(&head.method)?;
-        let session = self.look_up(apps, head, body).await?;
+        let session = self.look_up(&to.apps, head, body).await?;
         visit.app = Some(session.user().app.index);
         let now = self.shared.clock.now();
-        Ok(check::answer(&session, now, response))
+        Ok(check::answer(&session, now, to.response.as_ref()))
     }
 
     async fn rotate_skey(
         &self,
-        apps: &Apps,
-        response: Option<&Template>,
+        to: &SessionRoute,
         head: &Parts,
         body: Inbound,
         visit: &mut Visit,
     ) -> Result<Response<Bytes>, Refusal> {
         rotate::check_method(&head.method)?;
-        let opened = self.rotate(apps, head, body).await?;
+        let opened = self.rotate(&to.apps, head, body).await?;
         visit.app = Some(opened.session.user().app.index);
         let now = self.shared.clock.now();
-        Ok(rotate::answer(&opened, now, response))
+        Ok(rotate::answer(&opened, now, to.response.as_ref()))
     }
 
     async fn log_out(
         &self,
-        apps: &Apps,
-        response: Option<&Template>,
+        to: &SessionRoute,
         head: &Parts,
         body: Inbound,
     ) -> Result<Response<Bytes>, Refusal> {
         check_method(&head.method)?;
-        let digest = self.digest_to_close(apps, head, body).await?;
+        let digest = self.digest_to_close(&to.apps, head, body).await?;
+        let response = to.response.as_ref();
         logout::answer(&self.shared.store, digest.as_ref(), response).await
     }
 

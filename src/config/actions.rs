@@ -6,7 +6,9 @@ use super::login_apps;
 use super::on_login;
 use super::open_data;
 use super::phone;
-use super::plan::{Action, AppPlan, Apps, Forward, Guard, Login, SessionsPlan, UpstreamPlan};
+use super::plan::{
+    Action, AppPlan, Apps, Forward, Guard, Login, SessionRoute, SessionsPlan, UpstreamPlan,
+};
 use super::raw::{RawDeed, RawRoute, RawRule, Text, Texts};
 use super::source::Source;
 use super::verdict;
@@ -149,18 +151,18 @@ fn answer_here(
             apps: login_apps::plan(&raw, scope, source)?,
             on_login: on_login::plan(raw.on_login, scope, source),
         })),
-        Own::Check => Some(Action::Check {
+        Own::Check => Some(Action::Check(SessionRoute {
             response: response(Placeholder::CHECK),
             apps: apps(raw.app, scope, source),
-        }),
-        Own::Rotate => Some(Action::Rotate {
+        })),
+        Own::Rotate => Some(Action::Rotate(SessionRoute {
             response: response(Placeholder::ROTATE),
             apps: apps(raw.app, scope, source),
-        }),
-        Own::Logout => Some(Action::Logout {
+        })),
+        Own::Logout => Some(Action::Logout(SessionRoute {
             response: response(Placeholder::LOGOUT),
             apps: apps(raw.app, scope, source),
-        }),
+        })),
     }
 }
 

@@ -27,7 +27,7 @@ pub use fastcgi::FastCgiPlan;
 pub use limits::{CrowdPlan, LimitsPlan, Rate};
 pub use route::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Recipient, RefusalShape,
-    RefusalShapes, RouteChanges, RoutePlan, Verdict,
+    RefusalShapes, RouteChanges, RoutePlan, SessionRoute, Verdict,
 };
 pub use server::{AdminPlan, ListenPlace, ListenPlan, ServerPlan, TlsPlan};
 pub use store::{RedisAddress, RedisLogin, RedisPlan, RedisServers, StorePlan};

@@ -3,6 +3,8 @@
 
 /** The refusals after which a login helps. wxgate refuses before a backend sees anything, so a repeat is safe. */
 const SESSION_REFUSALS = ['session_invalid', 'session_missing'];
+/** The refusal after which a login would throw the user's other device out, which is for the user to decide. */
+const REPLACED = 'session_replaced';
 /** The refusals after which a login and data that was fetched after it help: neither a seal nor a signature outlives its key. */
 const DATA_REFUSALS = ['data_undecryptable', 'signature_invalid'];
 /** The refusals after which another code helps. */
@@ -19,8 +21,8 @@ const OPEN_DATA_FIELDS = ['encryptedData', 'iv', 'rawData', 'signature'];
  * @property {string} [header] The header that carries the skey, one of `token` in the config; `X-Skey` by itself.
  * @property {string} [storageKey] Where the skey is kept in wx's storage; a name made of `base` by itself.
  * @property {(error: WxgateError) => void} [onLoginFailed] Told once of each login that failed, however many wait.
- * @property {(error: WxgateError) => void} [onAuthorizationFailed] Told if the user withholds data, or if a request is
- *     refused after a fresh login too.
+ * @property {(error: WxgateError) => void} [onAuthorizationFailed] Told if the user withholds data, if a request is
+ *     refused after a fresh login too, or if the user has logged in elsewhere since.
  */
 
 /**
@@ -170,7 +172,14 @@ export class Client {
         }
         const skey = this._skey;
         const answer = await act(skey);
-        if (!mended.includes(refusalOf(answer).code)) {
+        const refused = refusalOf(answer);
+        if (refused.code === REPLACED) {
+            if (this._skey === skey) {
+                this._keep('');
+            }
+            throw this._denied(new WxgateError(REPLACED, refused.message, answer));
+        }
+        if (!mended.includes(refused.code)) {
             return answer;
         }
         // Whoever was refused with an older skey takes the one that another's login has brought since.

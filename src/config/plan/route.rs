@@ -47,32 +47,26 @@ pub struct RouteChanges {
     pub response: Option<HeaderEdits>,
 }
 
+/// A route whose answer is about the session of whoever asks.
+#[derive(Debug)]
+pub struct SessionRoute {
+    /// Whose sessions it takes.
+    pub apps: Apps,
+    /// `response`, if it has its own.
+    pub response: Option<Template>,
+}
+
 /// What a route does.
 #[derive(Debug)]
 pub enum Action {
     /// `action = "login"`.
     Login(Login),
     /// `action = "check"`.
-    Check {
-        /// Whose sessions it takes.
-        apps: Apps,
-        /// `response`, if it has its own.
-        response: Option<Template>,
-    },
+    Check(SessionRoute),
     /// `action = "rotate"`.
-    Rotate {
-        /// Whose sessions it takes.
-        apps: Apps,
-        /// `response`, if it has its own.
-        response: Option<Template>,
-    },
+    Rotate(SessionRoute),
     /// `action = "logout"`.
-    Logout {
-        /// Whose sessions it takes.
-        apps: Apps,
-        /// `response`, if it has its own.
-        response: Option<Template>,
-    },
+    Logout(SessionRoute),
     /// `action = "phone"`.
     Phone(PhoneRoute),
     /// `action = "auth-request"`, `"forward-auth"` or `"ext-authz"`.

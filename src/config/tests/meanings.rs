@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::plan;
 use crate::config::plan::{
     Action, Apps, Forward, Guard, IdentityPlan, ListenPlace, ListenPlan, LogFormat, Plan,
-    ServerAddress, Spot,
+    ServerAddress, SessionRoute, Spot,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::host_pattern::HostPattern;
@@ -307,18 +307,18 @@ fn check_and_logout_have_answers_of_their_own() {
     let routes = "[[routes]]\npath = \"/check\"\naction = \"check\"\nresponse = { left = \"{expires_in}\" }\n\
         [[routes]]\npath = \"/logout\"\naction = \"logout\"\nresponse = \"{null}\"\napp = [\"shop\"]";
     let plan = plan_of(&[SHOP, routes]);
-    let Action::Check {
+    let Action::Check(SessionRoute {
         apps: Apps::Any,
         response: Some(check),
-    } = &plan.routes[0].action
+    }) = &plan.routes[0].action
     else {
         panic!("{plan:?}");
     };
     assert_eq!(check.fill(|_| json!(7)), json!({"left": 7}));
-    let Action::Logout {
+    let Action::Logout(SessionRoute {
         apps,
         response: Some(logout),
-    } = &plan.routes[1].action
+    }) = &plan.routes[1].action
     else {
         panic!("{plan:?}");
     };

@@ -79,6 +79,20 @@ test('a refusal that a fresh login does not mend ends with its reason, not in a 
     assert.equal((await client.request({ url: '/orders' })).statusCode, 200);
 });
 
+test('a session that made way for one elsewhere is forgotten and told, and no login takes it back by itself', async () => {
+    const { client, phone, told } = start();
+    assert.equal((await client.request({ url: '/orders' })).statusCode, 200);
+    const { request } = globalThis.wx;
+    const message = 'logged in elsewhere';
+    globalThis.wx.request = ({ success }) => success({ statusCode: 401, data: { error: 'session_replaced', message } });
+    await assert.rejects(client.request({ url: '/orders' }), { code: 'session_replaced', statusCode: 401, message });
+    assert.deepEqual(told.authorizationFailed, ['session_replaced']);
+    assert.equal(phone.storage.size, 0);
+    globalThis.wx.request = request;
+    assert.equal((await client.request({ url: '/orders' })).statusCode, 200);
+    assert.equal(paths(phone).filter((path) => path === '/wx/login').length, 2);
+});
+
 test('refusals of other kinds and answers of the backend are answers', async () => {
     const { client, phone } = start();
     const answers = await Promise.all([
