@@ -21,6 +21,8 @@ const NO_STORE: &str = "`store` is no place for sessions; write store = \"memory
     store = { redis = \"redis://127.0.0.1:6379/0\" }";
 const NO_SERVERS: &str =
     "a store in Redis is named by exactly one of `redis`, `redis_sentinel` and `redis_cluster`";
+const NO_SENTINELS: &str =
+    "`master` is what sentinels are asked for; name them in `redis_sentinel`";
 const NO_MASTER: &str =
     "`master` is missing in [sessions.store]; write the name that the sentinels give it";
 
@@ -123,8 +125,7 @@ fn named(raw: RawRedis, of_sentinels: RedisLogin, source: &Source<'_>) -> Option
         .map(|url| url.place.at(vec![url.place.at(url.value)]));
     let has_sentinels = raw.redis_sentinel.is_some();
     if let Some(master) = raw.master.as_ref().filter(|_| !has_sentinels) {
-        let text = "`master` is what sentinels are asked for; name them in `redis_sentinel`";
-        source.problem(master.place, text);
+        source.problem(master.place, NO_SENTINELS);
     }
     match (one, raw.redis_sentinel, raw.redis_cluster) {
         (Some(one), None, None) => {

@@ -10,8 +10,8 @@ use http::header::AUTHORIZATION;
 use super::body_fields::{self, BodyFields, FieldTaken};
 use super::dialect::{self, Dialect};
 use super::headers;
-use super::plan::SessionsPlan;
-use super::raw::{RawSessions, Text, Texts};
+use super::plan::{SessionsPlan, StorePlan};
+use super::raw::{RawSessions, RawStore, Text, Texts};
 use super::session_store;
 use super::source::Source;
 use super::state;
@@ -35,8 +35,23 @@ pub(super) fn plan(
 ) -> SessionsPlan {
     let raw = raw.unwrap_or_default();
     let keys = raw.encryption_keys;
+    let place = raw.store.as_ref().map(RawStore::place);
+    let store = session_store::plan(raw.store, source, surroundings);
+    let is_in_memory = matches!(store, StorePlan::Memory);
+    if let Some(place) = place.filter(|_| rotates && !is_in_memory) {
+        let text =
+            "skeys are not rotated in Redis yet; remove the route with `action = \"rotate\"`";
+        source.problem(place, text);
+    }
+    if let Some(state) = raw.state.as_ref().filter(|_| !is_in_memory)
+        && !state.value.is_empty()
+    {
+        let text = "sessions in Redis outlast this process without a file; remove `state`";
+        source.problem(state.place, text);
+    }
+    let state = state::plan(raw.state, raw.state_interval, source, surroundings);
     SessionsPlan {
-        store: session_store::plan(raw.store, source, surroundings),
+        store,
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
         max_per_user: raw.max_sessions_per_user.and_then(|most| some(most.value)),
@@ -46,7 +61,7 @@ pub(super) fn plan(
         login_replay: source
             .accept(raw.login_replay, duration_or_zero)
             .unwrap_or(Duration::from_secs(10)),
-        state: state::plan(raw.state, raw.state_interval, source, surroundings),
+        state: state.filter(|_| is_in_memory),
         encryption_keys: state::encryption_keys(keys, source, surroundings),
     }
 }

@@ -6,6 +6,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+/// What is asked of a store.
+const OPS: [&str; 8] = [
+    "open", "find", "keys", "touch", "close", "revoke", "list", "show",
+];
+
 /// The metrics of the store.
 #[derive(Debug, Default)]
 pub(super) struct StoreMetrics {
@@ -24,6 +29,10 @@ impl StoreMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         metrics.up.set(1);
+        for op in OPS {
+            let outcome = "ok";
+            drop(metrics.requests.get_or_create(&Asked { op, outcome }));
+        }
         registry.register(
             "wxgate_store_requests",
             "What was asked of the store of the sessions, where that is another process",

@@ -53,6 +53,8 @@ fn the_names_are_those_that_dashboards_rely_on() {
         "wxgate_connections 0",
         r#"wxgate_state_saves_total{outcome="failed"} 0"#,
         "wxgate_state_saved_timestamp_seconds 12",
+        r#"wxgate_store_requests_total{op="find",outcome="ok"} 0"#,
+        "wxgate_store_up 1",
         "wxgate_log_lines_dropped_total 7",
     ];
     for sample in samples {

@@ -54,7 +54,7 @@ impl Store {
         match &plan.store {
             StorePlan::Memory => Self::memory(plan, clock, metrics),
             StorePlan::Redis(redis) => {
-                let store = RedisStore::start((plan, redis), cast, clock, metrics, control.clone());
+                let store = RedisStore::start((plan, redis), cast, clock, metrics, control);
                 Self::Redis(store)
             }
         }
@@ -156,6 +156,10 @@ impl Store {
     /// # Errors
     ///
     /// The system has no random bytes for a skey, or the store cannot be asked.
+    #[expect(
+        clippy::unused_async,
+        reason = "a store in another process has to be asked"
+    )]
     pub async fn rotate(&self, digest: &SkeyDigest, now: Timestamp) -> Result<Rotated, OpenError> {
         match self {
             Self::Memory(memory) => Ok(memory.rotate(digest, now)?),

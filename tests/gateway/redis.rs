@@ -151,16 +151,29 @@ fn when_redis_is_full_known_sessions_go_on_and_logins_are_overloaded() {
     world.await_count(UP, 1);
 }
 
+/// A gateway before a master that sentinels watch over.
+fn watched(redis: &Redis) -> World {
+    let store = format!("redis_sentinel = {}\nmaster = {MASTER:?}", list(redis));
+    world(&sessions(&store))
+}
+
 #[test]
-fn a_session_outlasts_the_master_behind_sentinels() {
-    let mut redis = Redis::sentinel();
-    let store = format!("redis_sentinel = {}\nmaster = {MASTER:?}", list(&redis));
-    let world = world(&sessions(&store));
+fn a_session_outlasts_a_failover_of_sentinels() {
+    let redis = Redis::sentinel();
+    let world = watched(&redis);
     let skey = world.skey_of("alice");
     redis.await_whole();
     redis.fail_over();
     assert_eq!(once_it_can(|| world.get_as(&skey, "/mine")).status, 200);
     assert_eq!(once_it_can(|| world.login("bob")).status, 200);
+    world.await_count(UP, 1);
+}
+
+#[test]
+fn a_session_outlasts_the_loss_of_the_master_behind_sentinels() {
+    let mut redis = Redis::sentinel();
+    let world = watched(&redis);
+    let skey = world.skey_of("alice");
     redis.await_whole();
     redis.lose_master();
     world.clock.turn(Duration::from_secs(11));
@@ -250,4 +263,60 @@ fn what_redis_has_tells_neither_skey_nor_key_nor_openid_where_an_encryption_key_
         assert!(!secret.is_empty() && !all.contains(&secret), "{all}");
     }
     std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_user_of_redis_needs_no_more_than_the_commands_that_are_named() {
+    let (_, named) = include_str!("../../docs/redis.md")
+        .split_once("Commands that its user needs: `")
+        .unwrap();
+    let (named, _) = named.split_once('`').unwrap();
+    let commands: Vec<_> = named
+        .split_whitespace()
+        .map(|name| format!("+{}", name.to_lowercase()))
+        .collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let redis = Redis::single();
+    let mut rule = vec![
+        "ACL",
+        "SETUSER",
+        "gate",
+        "on",
+        ">pw",
+        "~wxgate:1:*",
+        "-@all",
+    ];
+    rule.extend(commands.iter().map(String::as_str));
+    assert_eq!(redis.cli(&rule), "OK");
+    let url = redis.urls()[0].replace("://", "://gate:pw@");
+    let config = sessions(&format!("redis = {:?}", format!("{url}/1")));
+    let world = world(&config.replace("[sessions]", "[sessions]\nmax_sessions_per_user = 1"));
+    let first = world.skey_of("alice");
+    let second = world.skey_of("alice");
+    world
+        .get_as(&first, "/mine")
+        .refused(401, "session_replaced");
+    assert_eq!(world.get_as(&second, "/mine").status, 200);
+    world.clock.turn(Duration::from_hours(1));
+    assert_eq!(world.get_as(&second, "/mine").status, 200);
+    let store = world.gateway().store();
+    let listing = wxgate::store::Listing {
+        whose: wxgate::store::Whose::Anyone,
+        limit: 10,
+        cursor: None,
+    };
+    world.gateway().wait(async {
+        store.settle().await;
+        assert_eq!(store.list(listing).await.unwrap().rows.len(), 1);
+        let app = wxgate::store::Revoked::App(0);
+        assert_eq!(store.revoke(app).await, Ok(1));
+    });
+    let third = world.skey_of("alice");
+    assert_eq!(world.ask(&Ask::post("/wx/logout").skey(&third)).status, 200);
+    assert!(
+        !world
+            .admin("/metrics")
+            .text()
+            .contains("outcome=\"refused\"")
+    );
 }

@@ -29,6 +29,14 @@ pub(in crate::config) struct RawRedis {
 }
 
 impl RawStore {
+    /// Where it is written.
+    pub(in crate::config) fn place(&self) -> Place {
+        match self {
+            Self::Named(name) => name.place,
+            Self::Redis(redis) => redis.place,
+        }
+    }
+
     /// Takes the store that `sessions` has.
     pub(in crate::config) fn take(sessions: &mut Table<'_>) -> Option<Self> {
         let At { value, place } = sessions.any("store")?;

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::{KINDS, Kind, Shelf, every_store, every_store_where, of_user};
+use super::shelf::{KINDS, Kind, Shelf, every_store, every_store_where, identity, of_user};
 use crate::domain::identity::WechatId;
 use crate::domain::session::SessionKey;
 use crate::domain::token::SkeyDigest;
@@ -161,7 +161,7 @@ async fn of_logins_at_the_same_time_as_many_stand_as_may_and_each_other_made_way
                 let store = store.clone();
                 tokio::spawn(async move {
                     let key = SessionKey::new("k");
-                    store.open(super::identity(0, "alice"), key).await.unwrap()
+                    store.open(identity(0, "alice"), key).await.unwrap()
                 })
             })
             .collect();
@@ -277,7 +277,7 @@ async fn no_session_that_is_rotated_meanwhile_is_missed_by_a_request_or_a_revoca
         let opened = shelf.open(0, "alice", "k").await;
         let (store, clock) = (shelf.store(), shelf.clock.clone());
         for count in 0..500 {
-            let user = super::identity(0, &format!("user-{count}"));
+            let user = identity(0, &format!("user-{count}"));
             let key = SessionKey::new("k");
             store.open(user, key).await.unwrap();
         }

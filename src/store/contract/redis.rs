@@ -2,8 +2,8 @@
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::Kind;
 use super::servers::{MASTER, Redis};
+use super::shelf::Kind;
 use crate::config::plan::{RedisAddress, RedisLogin, RedisPlan, RedisServers};
 
 static ONE: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::single()));

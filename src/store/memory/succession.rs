@@ -8,8 +8,9 @@
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use moka::Expiry;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use rustc_hash::FxBuildHasher;
@@ -22,6 +23,8 @@ use crate::domain::token::SkeyDigest;
 
 /// How long it is told that a session made way, at most.
 const LONGEST: Duration = Duration::from_hours(24);
+/// How much longer than needed a move is kept.
+const MARGIN: Duration = Duration::from_secs(1);
 /// How many skeys a session may have had within the grace of the first.
 const MOST_MOVES: usize = 16;
 
@@ -41,6 +44,35 @@ pub(super) struct Succession {
     grace: Duration,
     former: Cache<SkeyDigest, Former, FxBuildHasher>,
     moving: Mutex<Moving>,
+}
+
+/// Frees what is no longer to be told; the grace of a move is short, so that many moves leave little behind. Our own clock
+/// says what is still told.
+struct Fading(Duration);
+
+impl Fading {
+    fn of(&self, former: &Former) -> Duration {
+        match former {
+            Former::Replaced(_) => LONGEST,
+            Former::Moved(..) => self.0.saturating_add(MARGIN),
+        }
+    }
+}
+
+impl Expiry<SkeyDigest, Former> for Fading {
+    fn expire_after_create(&self, _: &SkeyDigest, new: &Former, _: Instant) -> Option<Duration> {
+        Some(self.of(new))
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &SkeyDigest,
+        new: &Former,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(self.of(new))
+    }
 }
 
 /// What is done by one at a time.
@@ -65,7 +97,7 @@ impl Succession {
             former: Cache::builder()
                 .max_capacity(plan.capacity)
                 .eviction_policy(EvictionPolicy::lru())
-                .time_to_live(LONGEST)
+                .expire_after(Fading(plan.rotation.unwrap_or_default()))
                 .build_with_hasher(FxBuildHasher),
             moving: Mutex::new(Moving {
                 devices,

@@ -1,5 +1,5 @@
 //! All sessions of a store in memory, looked at one after the other: what an operator asks for is rare, and is worth no
-//! index. To walk past a million takes some tenths of a second, so no thread that has something else to do may do it.
+//! index. To walk past a million takes its time, so no thread that has something else to do may do it.
 //!
 //! A walk meets every session that was there before it began and has not ended meanwhile; of those that are opened during
 //! it, it may meet some. So of a revocation holds: what a login had opened before it began has ended when it is done, and

@@ -94,9 +94,9 @@ impl Cluster {
     }
 
     /// A server that is to be asked for one slot, although it does not have it yet.
-    pub(super) fn other(&self, address: RedisAddress) -> Arc<Node> {
+    pub(super) fn other(&self, address: &RedisAddress) -> Arc<Node> {
         let mut made_up = self.made_up();
-        if let Some(master) = made_up.masters.get(&address) {
+        if let Some(master) = made_up.masters.get(address) {
             return Arc::clone(master);
         }
         let start = || self.node(address.clone());
@@ -127,8 +127,8 @@ impl Cluster {
         for address in addresses {
             match self.ask(&address).await {
                 Ok(ranges) => {
-                    self.shared.health.is_gone(CLUSTER);
-                    return self.make_up(ranges);
+                    self.make_up(ranges);
+                    return self.shared.health.is_up(CLUSTER);
                 }
                 Err(fault) => last = fault,
             }

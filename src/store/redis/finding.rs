@@ -71,6 +71,7 @@ impl RedisStore {
             session.touch(used);
         }
         if session.has_ended(now) {
+            near.keep_gone(ticket, id, Gone::Unknown, now);
             return Ok(Found::Gone(Gone::Unknown));
         }
         if let Some(heard) = heard {

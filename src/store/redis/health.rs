@@ -87,11 +87,12 @@ impl Health {
         if state.writes == fault {
             return;
         }
-        match &fault {
-            Some(reason) => tracing::error!(
+        if let Some(reason) = &fault {
+            tracing::error!(
                 %reason, "Redis takes no writes: known sessions go on, logins and logouts are refused as overloaded"
-            ),
-            None => tracing::info!("Redis takes writes again"),
+            );
+        } else {
+            tracing::info!("Redis takes writes again");
         }
         state.writes = fault;
         self.show(&state);

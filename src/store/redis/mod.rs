@@ -40,6 +40,8 @@ mod record;
 mod scripts;
 mod sentinel;
 mod servers;
+#[cfg(test)]
+mod tests;
 mod touches;
 
 use std::fmt;
@@ -72,6 +74,8 @@ use servers::{Answer, Ask, Servers};
 const MOST_WAITING: usize = 8192;
 /// How many commands are under way at a time.
 const MOST_AT_ONCE: usize = 512;
+/// How long it may take to write all uses at a stop.
+const SETTLED: Duration = Duration::from_secs(5);
 /// How much longer than it lasts a session is kept, whatever the clocks of gateways show.
 const MARGIN: Duration = Duration::from_mins(1);
 /// A session is kept for so much of its idle time beyond it, so that not each use has to make it last longer.
@@ -102,7 +106,7 @@ impl RedisStore {
         cast: Cast,
         clock: Clock,
         metrics: Arc<Metrics>,
-        control: Handle,
+        control: &Handle,
     ) -> Self {
         let idle = plan.limits.idle;
         let shared = Arc::new(Shared {
@@ -113,7 +117,7 @@ impl RedisStore {
         });
         let form = Form::new(&plan.encryption_keys);
         let core = Arc::new(Core {
-            servers: Servers::start(&shared, &control),
+            servers: Servers::start(&shared, control),
             shared,
             names: Names::new(&plan.encryption_keys),
             records: Records::new(form, cast, plan.limits),
@@ -161,8 +165,8 @@ impl RedisStore {
             .0
             .control
             .spawn(async move { touches::write(&this).await });
-        // The task is not cancelled, and does not panic.
-        let _ = writing.await;
+        // What is not written within that is lost.
+        let _ = timeout(SETTLED, writing).await;
     }
 
     /// Does `work` on the runtime that has the connections, and counts what comes of it.

@@ -111,7 +111,7 @@ impl RedisStore {
 
     /// Puts a session where nothing is yet. One that has made way meanwhile is not put, and that is told to who comes with
     /// it; one that was revoked is not opened.
-    async fn put(&self, id: SessionId, session: &Session) -> Result<(), Fault> {
+    pub(super) async fn put(&self, id: SessionId, session: &Session) -> Result<(), Fault> {
         let name = keys::session(id);
         let value = self.0.records.write(id, session)?;
         let (_, kept_for) = self.kept_for(session, self.now());

@@ -97,9 +97,8 @@ impl Records {
         let text = match self.form.read(&keys::session(id), value) {
             Ok(Value::Text(text)) => text,
             Ok(Value::Mark(gone, until)) if now < until => return Ok(Read::Gone(gone)),
-            Ok(Value::Mark(..)) => return Ok(Read::Gone(Gone::Unknown)),
-            // It is of keys that are not believed here.
-            Err(Unread::Foreign) => return Ok(Read::Gone(Gone::Unknown)),
+            // It is too long ago, or of keys that are not believed here.
+            Ok(Value::Mark(..)) | Err(Unread::Foreign) => return Ok(Read::Gone(Gone::Unknown)),
             Err(Unread::Broken) => return Err(Unread::Broken),
         };
         let mut reader = Reader::new(&text);

@@ -152,7 +152,7 @@ async fn ask_other(cluster: &Cluster, error: &RedisError, ask: &Ask) -> Result<A
         .parse()
         .map_err(|_| Fault::Garbage("it names no port to ask"))?;
     let host = host.trim_matches(['[', ']']).to_owned();
-    let other = cluster.other(RedisAddress::Tcp { host, port });
+    let other = cluster.other(&RedisAddress::Tcp { host, port });
     let link = other.first_link().await?;
     let value = put(ask, link.connection, true).await?;
     let heard = None;

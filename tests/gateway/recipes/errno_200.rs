@@ -120,7 +120,9 @@ fn every_refusal_is_an_errno_under_http_200_and_only_those_of_a_session_are_401(
         });
         let is_of_session = matches!(
             code,
-            RefusalCode::SessionMissing | RefusalCode::SessionInvalid
+            RefusalCode::SessionMissing
+                | RefusalCode::SessionInvalid
+                | RefusalCode::SessionReplaced
         );
         let errno = body["errno"].as_u64().unwrap();
         assert_eq!(errno == 401, is_of_session, "{code:?}");

@@ -231,7 +231,9 @@ fn every_refusal_is_a_status_a_msg_and_no_data_under_http_200() {
         );
         let is_of_session = matches!(
             code,
-            RefusalCode::SessionMissing | RefusalCode::SessionInvalid
+            RefusalCode::SessionMissing
+                | RefusalCode::SessionInvalid
+                | RefusalCode::SessionReplaced
         );
         let status = body["status"].as_u64().unwrap();
         assert_eq!(status == 401, is_of_session, "{code:?}");

@@ -77,7 +77,6 @@ impl Load {
             thread.join().unwrap();
         }
         let mut answers = self.shared.answers.lock().unwrap().clone();
-        eprintln!("{answers:?}");
         let good = answers.remove("200").unwrap_or_default();
         let refused = answers.remove("503 overloaded").unwrap_or_default();
         assert_eq!(answers, BTreeMap::new());
