@@ -64,7 +64,7 @@ pub fn start(plan: Plan, clock: Clock) -> anyhow::Result<Running> {
     let readiness = Readiness::starting();
     let metrics = Arc::new(Metrics::new(labels(&plan), plan.server.workers));
     let control = control_runtime().context("the control runtime does not start")?;
-    let store = Store::memory(&plan.sessions, clock.clone(), Arc::clone(&metrics));
+    let store = store(&plan, &clock, &metrics, &control);
     let doors = listener::bind(&plan.server)?;
     let (addresses, places) = listened(&doors);
     let files = unix_files(&plan);
@@ -163,6 +163,7 @@ impl Running {
         if let Some(state) = &self.state {
             state.save();
         }
+        self.control.block_on(self.store.settle());
         for file in self.files {
             // One that somebody else took away needs no removing.
             let _ = std::fs::remove_file(file);
@@ -348,6 +349,18 @@ fn listened(doors: &[Vec<Door>]) -> (Vec<SocketAddr>, Vec<String>) {
     (addresses, mine.map(Socket::to_string).collect())
 }
 
+fn store(plan: &Plan, clock: &Clock, metrics: &Arc<Metrics>, control: &Runtime) -> Store {
+    let (clock, metrics) = (clock.clone(), Arc::clone(metrics));
+    Store::of(&plan.sessions, cast(plan), clock, metrics, control.handle())
+}
+
+fn cast(plan: &Plan) -> Cast {
+    Cast {
+        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
+        claims: plan.identity.claims.clone(),
+    }
+}
+
 /// The state file, once it has been read back into `store`; whoever connects by now waits for that. From then on it is
 /// written now and then.
 fn state(
@@ -357,11 +370,7 @@ fn state(
     metrics: &Arc<Metrics>,
     control: &Runtime,
 ) -> anyhow::Result<Option<Arc<State>>> {
-    let cast = Cast {
-        apps: plan.apps.iter().map(|app| Arc::clone(&app.app)).collect(),
-        claims: plan.identity.claims.clone(),
-    };
-    let state = store.state(&plan.sessions, cast, clock, metrics)?;
+    let state = store.state(&plan.sessions, cast(plan), clock, metrics)?;
     let state = state.map(Arc::new);
     if let Some((state, plan)) = state.clone().zip(plan.sessions.state.as_ref()) {
         state.read_back();

@@ -274,7 +274,9 @@ impl Gateway {
         let body = of_route
             .and_then(|shape| shape.body.as_ref())
             .or(of_all.and_then(|shape| shape.body.as_ref()));
-        self.ledger.metrics.refusal(refusal.code);
+        let (route, now) = (visit.route, self.shared.clock.now());
+        let (code, why) = (refusal.code, refusal.own_words());
+        self.ledger.metrics.refusal(code, why, route, now);
         refusal.answer(status, body, &visit.request_id)
     }
 }

@@ -21,8 +21,8 @@
 //! ```
 //!
 //! Below [`admin`], answer.rs has the forms of what operators are told, entrance.rs says who may enter, sessions.rs lists
-//! and ends sessions (what is asked of it is read by sessions/asked.rs), and views.rs has what is only shown; app/operators.rs
-//! hands them their parts.
+//! and ends sessions (what is asked of it is read by sessions/asked.rs), and views.rs has what is only shown: what was
+//! counted (metrics/reading.rs), the config as it holds (config/effective), and the page; app/operators.rs hands them their parts.
 //!
 //! [`sessions_command`] asks a gateway that runs (api.rs) and shows what it says (table.rs). In the store, ledger.rs has the
 //! words of what operators ask, and trouble.rs what keeps it from answering; memory/walk.rs looks at all sessions,
@@ -76,7 +76,7 @@
 //! 4. wechat/proofs.rs verifies the signature and opens the encrypted data with the `session_key`.
 //! 5. Where the route has an `on_login`, login/announce.rs tells the backend, through the worker that took the login
 //!    (upstream/call.rs), and login/said.rs reads what it says of the user.
-//! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs), and gives it a name that leads nowhere ([`domain::session_id`]); state/ carries both over a restart, sealed by sealing.rs; the skey goes to the client, in the shape of the
+//! 6. The [`store`] opens a session under the digest of a new skey (memory.rs), beside the user's keys (users.rs), and gives it a name that leads nowhere ([`domain::session_id`]); state/ carries both over a restart, sealed by sealing.rs; where gateways share them, they are in Redis (store/redis), and near.rs is what need not be asked for; the skey goes to the client, in the shape of the
 //!    route's `response`, or of its `dialect`, which config/dialect.rs says in these same words.
 //!
 //! A rotation ([`endpoints::rotate`]) moves the same session to a new skey.

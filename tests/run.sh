@@ -26,6 +26,9 @@ missing_packages() {
     has caddy || echo caddy
     has haproxy || has /usr/sbin/haproxy || echo haproxy
     has npm || echo npm
+    has chromium || echo chromium
+    has redis-server || echo redis-server
+    has redis-cli || echo redis-tools
     has valgrind || echo valgrind
     has python3 && python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
 }

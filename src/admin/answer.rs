@@ -53,7 +53,7 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Answer {
     page(status, media_type, body.to_string())
 }
 
-pub(super) fn plain(status: StatusCode, body: &'static str) -> Answer {
+pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let media_type = HeaderValue::from_static("text/plain; charset=utf-8");
     page(status, media_type, body)
 }

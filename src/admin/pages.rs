@@ -16,7 +16,7 @@ use super::readiness::{Phase, Readiness};
 use super::sessions::{self, Sessions};
 use super::views::Views;
 use crate::metrics::Metrics;
-use crate::store::State;
+use crate::store::{Condition, State};
 use crate::wire::body::{self, READ_LIMIT};
 
 /// Until the body of a request is whole.
@@ -78,9 +78,21 @@ impl Pages {
     fn readyz(&self) -> Answer {
         match self.readiness.phase() {
             Phase::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "not started"),
-            Phase::Ready if self.is_in_trouble() => plain(StatusCode::OK, UNSAVED),
-            Phase::Ready => plain(StatusCode::OK, "ready"),
+            Phase::Ready => self.ready(),
             Phase::Draining => plain(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        }
+    }
+
+    /// Without its store a gateway serves only those whom it knows, and for a while: others should come elsewhere.
+    fn ready(&self) -> Answer {
+        match self.decrypter.store.condition() {
+            Condition::Down(reason) => {
+                let said = format!("not ready: {reason}");
+                plain(StatusCode::SERVICE_UNAVAILABLE, said)
+            }
+            Condition::ReadOnly(reason) => plain(StatusCode::OK, format!("ready, but {reason}")),
+            Condition::Up if self.is_in_trouble() => plain(StatusCode::OK, UNSAVED),
+            Condition::Up => plain(StatusCode::OK, "ready"),
         }
     }
 

@@ -79,6 +79,7 @@ impl Site {
 /// Opens data for users who have logged in to no app at all.
 fn decrypter(metrics: &Arc<Metrics>) -> Decrypter {
     let plan = SessionsPlan {
+        store: crate::config::plan::StorePlan::Memory,
         limits: SessionLimits {
             lifetime: Duration::from_hours(1),
             idle: Duration::from_hours(1),

@@ -34,7 +34,12 @@ pub(super) fn admin(
             apps: apps().collect(),
             store: store(),
         },
-        views: Views::default(),
+        views: Views::of(
+            &parts.plan,
+            Arc::clone(metrics),
+            readiness.clone(),
+            parts.clock.clone(),
+        ),
         clock: parts.clock.clone(),
         state,
     }

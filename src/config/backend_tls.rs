@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::certificates::{CertificateError, NamedFile, read_authorities};
 use super::plan::{BackendTls, ServerAddress};
 use super::raw::RawBackendTls;
-use super::source::{Place, Source};
+use super::source::{At, Place, Source};
 
 /// What servers under TLS speak.
 const HTTP_1_1: &[u8] = b"http/1.1";
@@ -49,15 +49,24 @@ pub(super) fn plan(
         }
         return None;
     };
+    let spoken = &[HTTP_1_1];
+    trust(raw, place?.at(secure.to_string()), spoken, source)
+}
+
+/// How servers under TLS are known that speak one of `spoken`, if that is to be said; `server` is one of them.
+pub(super) fn trust(
+    raw: Option<RawBackendTls>,
+    server: At<String>,
+    spoken: &[&[u8]],
+    source: &Source<'_>,
+) -> Option<BackendTls> {
     let (ca, server_name) = raw.map_or((None, None), |raw| (raw.ca, raw.server_name));
     let server_name = source.accept(server_name, name);
     let config = match ca {
         Some(ca) => source.accept(ca, |path| {
-            speak_with(authorities(path, source.beside(path))?)
+            speak_with(authorities(path, source.beside(path))?, spoken)
         }),
-        None => source.accept(place?.at(secure.to_string()), |_| {
-            speak_with(of_the_machine()?)
-        }),
+        None => source.accept(server, |_| speak_with(of_the_machine()?, spoken)),
     };
     Some(BackendTls {
         config: Arc::new(config?),
@@ -92,11 +101,11 @@ fn name(text: &str) -> Result<ServerName<'static>, NoTrust> {
     ServerName::try_from(name).map_err(|_| NoTrust::NoName(text.to_owned()))
 }
 
-fn speak_with(roots: RootCertStore) -> Result<ClientConfig, NoTrust> {
+fn speak_with(roots: RootCertStore, spoken: &[&[u8]]) -> Result<ClientConfig, NoTrust> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    config.alpn_protocols = spoken.iter().map(|name| name.to_vec()).collect();
     Ok(config)
 }

@@ -5,6 +5,7 @@ mod fastcgi;
 mod limits;
 mod route;
 mod server;
+mod store;
 mod upstream;
 
 use std::num::NonZeroUsize;
@@ -29,6 +30,7 @@ pub use route::{
     RefusalShapes, RouteChanges, RoutePlan, SessionRoute, Verdict,
 };
 pub use server::{AdminPlan, ListenPlace, ListenPlan, ServerPlan, TlsPlan};
+pub use store::{RedisAddress, RedisLogin, RedisPlan, RedisServers, StorePlan};
 pub use upstream::{BackendTls, Balance, HealthPlan, UpstreamPlan};
 
 /// A whole config.
@@ -85,9 +87,11 @@ pub struct AppPlan {
 /// `[sessions]`.
 #[derive(Clone, Debug)]
 pub struct SessionsPlan {
+    /// Where they are kept.
+    pub store: StorePlan,
     /// Lifetime and idle time.
     pub limits: SessionLimits,
-    /// Sessions at a time.
+    /// Sessions at a time; in Redis, those of which a gateway knows without asking.
     pub capacity: u64,
     /// Sessions of one user in one app at a time, if not any number: a login beyond ends the oldest.
     pub max_per_user: Option<NonZeroUsize>,

@@ -6,6 +6,7 @@ mod log;
 mod route;
 mod scripts;
 mod secret;
+mod store;
 
 use toml::de::DeValue;
 
@@ -17,6 +18,7 @@ pub(super) use log::RawLog;
 pub(super) use route::{RawChanges, RawCors, RawDeed, RawHeaders, RawOnLogin, RawRoute, RawRule};
 pub(super) use scripts::RawScripts;
 pub(super) use secret::RawSecret;
+pub(super) use store::{RawRedis, RawStore};
 
 /// A text and its place.
 pub(super) type Text = At<String>;
@@ -31,7 +33,7 @@ pub(super) struct RawConfig<'a> {
     pub(super) admin: Option<RawAdmin>,
     pub(super) wechat: Option<RawWechat>,
     pub(super) apps: Vec<(Text, RawApp)>,
-    pub(super) sessions: Option<RawSessions<'a>>,
+    pub(super) sessions: Option<RawSessions>,
     pub(super) identity: Option<RawIdentity>,
     pub(super) upstreams: Vec<(Text, RawUpstream)>,
     pub(super) routes: Vec<RawRoute<'a>>,
@@ -226,8 +228,8 @@ impl RawApp {
 }
 
 #[derive(Default)]
-pub(super) struct RawSessions<'a> {
-    pub(super) store: Option<Shape<'a>>,
+pub(super) struct RawSessions {
+    pub(super) store: Option<RawStore>,
     pub(super) lifetime: Option<Text>,
     pub(super) idle: Option<Text>,
     pub(super) capacity: Option<At<u64>>,
@@ -240,10 +242,10 @@ pub(super) struct RawSessions<'a> {
     pub(super) encryption_keys: Option<At<Vec<RawSecret>>>,
 }
 
-impl<'a> RawSessions<'a> {
-    fn fields(sessions: &mut Table<'a>) -> Self {
+impl RawSessions {
+    fn fields(sessions: &mut Table<'_>) -> Self {
         Self {
-            store: sessions.any("store"),
+            store: RawStore::take(sessions),
             lifetime: sessions.duration("lifetime"),
             idle: sessions.duration("idle"),
             capacity: sessions.number("capacity", 1),
@@ -340,7 +342,7 @@ pub(super) struct RawBackendTls {
 }
 
 impl RawBackendTls {
-    fn fields(tls: &mut Table<'_>) -> Self {
+    pub(super) fn fields(tls: &mut Table<'_>) -> Self {
         Self {
             place: tls.place(),
             ca: tls.text("ca"),

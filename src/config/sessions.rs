@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
-use toml::de::DeValue;
 
 use super::body_fields::{self, BodyFields, FieldTaken};
 use super::dialect::{self, Dialect};
 use super::headers;
-use super::plan::SessionsPlan;
-use super::raw::{RawSessions, Shape, Text, Texts};
+use super::plan::{SessionsPlan, StorePlan};
+use super::raw::{RawSessions, RawStore, Text, Texts};
+use super::session_store;
 use super::source::Source;
 use super::state;
 use super::surroundings::Surroundings;
@@ -28,15 +28,30 @@ const GRACES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from
 
 /// `dialects` are those that the routes speak, `taken` is what they read in bodies, and `rotates` whether one rotates skeys.
 pub(super) fn plan(
-    raw: Option<RawSessions<'_>>,
+    raw: Option<RawSessions>,
     (dialects, taken, rotates): (&[Dialect], &[BodyFields], bool),
     source: &Source<'_>,
     surroundings: &Surroundings,
 ) -> SessionsPlan {
     let raw = raw.unwrap_or_default();
-    check_store(raw.store, source);
     let keys = raw.encryption_keys;
+    let place = raw.store.as_ref().map(RawStore::place);
+    let store = session_store::plan(raw.store, source, surroundings);
+    let is_in_memory = matches!(store, StorePlan::Memory);
+    if let Some(place) = place.filter(|_| rotates && !is_in_memory) {
+        let text =
+            "skeys are not rotated in Redis yet; remove the route with `action = \"rotate\"`";
+        source.problem(place, text);
+    }
+    if let Some(state) = raw.state.as_ref().filter(|_| !is_in_memory)
+        && !state.value.is_empty()
+    {
+        let text = "sessions in Redis outlast this process without a file; remove `state`";
+        source.problem(state.place, text);
+    }
+    let state = state::plan(raw.state, raw.state_interval, source, surroundings);
     SessionsPlan {
+        store,
         limits: limits(raw.lifetime, raw.idle, source),
         capacity: raw.capacity.map_or(1_000_000, |capacity| capacity.value),
         max_per_user: raw.max_sessions_per_user.and_then(|most| some(most.value)),
@@ -46,7 +61,7 @@ pub(super) fn plan(
         login_replay: source
             .accept(raw.login_replay, duration_or_zero)
             .unwrap_or(Duration::from_secs(10)),
-        state: state::plan(raw.state, raw.state_interval, source, surroundings),
+        state: state.filter(|_| is_in_memory),
         encryption_keys: state::encryption_keys(keys, source, surroundings),
     }
 }
@@ -98,21 +113,6 @@ fn tokens(
         places.push(of_dialects);
     }
     places
-}
-
-fn check_store(store: Option<Shape<'_>>, source: &Source<'_>) {
-    let Some(store) = store else { return };
-    if let DeValue::Table(table) = &store.value
-        && table.contains_key("redis")
-    {
-        let text = "this version keeps sessions in memory only; write store = \"memory\"";
-        source.problem(store.place, text);
-    } else if store.value.as_str() != Some("memory") {
-        source.problem(
-            store.place,
-            "`store` is no place for sessions; write store = \"memory\"",
-        );
-    }
 }
 
 fn limits(lifetime: Option<Text>, idle: Option<Text>, source: &Source<'_>) -> SessionLimits {

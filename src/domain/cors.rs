@@ -56,6 +56,12 @@ pub enum OriginError {
 }
 
 impl Origin {
+    /// As browsers send it.
+    #[must_use]
+    pub fn as_header(&self) -> &HeaderValue {
+        &self.0
+    }
+
     /// Reads `"https://host"` or `"https://host:port"`.
     ///
     /// # Errors

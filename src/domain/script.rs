@@ -109,6 +109,21 @@ impl Scripts {
         Self { front, named }
     }
 
+    /// The one that runs for every path that names none, as configs write it.
+    #[must_use]
+    pub fn front(&self) -> &str {
+        self.front.0.trim_start_matches('/')
+    }
+
+    /// Those that a path may name, as configs write them.
+    pub fn listed(&self) -> impl Iterator<Item = String> {
+        let written = self.named.iter().map(|named| match named {
+            NamedScripts::One(script) => script.clone(),
+            NamedScripts::Below(directory) => format!("{directory}*.php"),
+        });
+        written.map(|text| text.trim_start_matches('/').to_owned())
+    }
+
     /// The script that `path` runs: the one that it names, if it may, else the one in front.
     #[must_use]
     pub fn find<'a>(&'a self, path: &'a RequestPath<'_>) -> Script<'a> {

@@ -1,5 +1,6 @@
 //! What is counted per app: logins, calls to WeChat, sessions. Rare enough for numbers that all threads share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::cell::BOUNDS;
+use crate::domain::refusal::RefusalCode;
+
+/// What a login is counted as that went well.
+const OK: &str = "ok";
 
 /// The metrics of all apps.
 #[derive(Debug)]
@@ -33,7 +38,39 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+/// What was counted of one app.
+#[derive(Clone, Debug)]
+pub struct AppReading {
+    /// What it is called.
+    pub label: String,
+    /// Sessions that are kept.
+    pub sessions: i64,
+    /// How often each outcome of a login came.
+    pub logins: BTreeMap<&'static str, u64>,
+}
+
 impl AppMetrics {
+    /// What was counted of each app.
+    pub(super) fn read(&self) -> Vec<AppReading> {
+        let read = self.labels.iter().map(|label| AppReading {
+            label: label.app.to_string(),
+            sessions: self.sessions.get(label).map_or(0, |level| level.get()),
+            logins: self.logins_of(&label.app),
+        });
+        read.collect()
+    }
+
+    fn logins_of(&self, app: &Arc<str>) -> BTreeMap<&'static str, u64> {
+        let codes = RefusalCode::ALL.map(RefusalCode::as_str);
+        let outcomes = [OK].into_iter().chain(codes);
+        let counts = outcomes.filter_map(|outcome| {
+            let app = Arc::clone(app);
+            let counter = self.logins.get(&OutcomeLabels { app, outcome })?;
+            Some((outcome, counter.get()))
+        });
+        counts.collect()
+    }
+
     /// Makes the metrics of these apps, shows every app with no sessions, and enters them all into `registry`.
     pub(super) fn register(names: &[String], registry: &mut Registry) -> Self {
         let label = |name: &String| AppLabel {

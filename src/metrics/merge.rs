@@ -14,17 +14,17 @@ use super::worker::{RouteCells, UpstreamCells, UpstreamOutcome, WorkerMetrics};
 use crate::domain::refusal::RefusalCode;
 
 /// The label of requests that came to no route.
-const NO_ROUTE: &str = "none";
+pub(super) const NO_ROUTE: &str = "none";
 
 /// All workers of one gateway as one source of metrics.
 #[derive(Debug)]
 pub(super) struct MergedWorkers {
-    labels: Labels,
+    labels: Arc<Labels>,
     workers: Arc<[Arc<WorkerMetrics>]>,
 }
 
 impl MergedWorkers {
-    pub(super) fn new(labels: Labels, workers: Arc<[Arc<WorkerMetrics>]>) -> Self {
+    pub(super) fn new(labels: Arc<Labels>, workers: Arc<[Arc<WorkerMetrics>]>) -> Self {
         Self { labels, workers }
     }
 

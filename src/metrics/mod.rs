@@ -2,8 +2,12 @@
 
 mod apps;
 mod cell;
+mod health;
 mod merge;
+mod reading;
+mod refused;
 mod state;
+mod store;
 mod worker;
 
 use std::fmt;
@@ -15,10 +19,15 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 use apps::AppMetrics;
+pub use apps::AppReading;
+pub use health::Condition;
 use merge::MergedWorkers;
+pub use reading::{Reading, RefusalReading, RouteReading, UpstreamReading};
 use state::StateMetrics;
+use store::StoreMetrics;
 pub use worker::{UpstreamOutcome, WorkerMetrics};
 
 /// The names that label values are taken from, each found by its place in the config.
@@ -39,9 +48,11 @@ pub struct Labels {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    labels: Arc<Labels>,
     workers: Arc<[Arc<WorkerMetrics>]>,
     apps: AppMetrics,
     state: StateMetrics,
+    store: StoreMetrics,
     dropped_lines: DroppedLines,
 }
 
@@ -53,18 +64,26 @@ impl Metrics {
     #[must_use]
     pub fn new(labels: Labels, workers: usize) -> Self {
         let mut registry = Registry::default();
-        let fresh = || Arc::new(WorkerMetrics::new(&labels));
+        let labels = Arc::new(labels);
+        let begin = Instant::now();
+        let fresh = || Arc::new(WorkerMetrics::new(&labels, begin));
         let workers: Arc<[_]> = std::iter::repeat_with(fresh).take(workers).collect();
         let apps = AppMetrics::register(&labels.apps, &mut registry);
         let state = StateMetrics::register(&mut registry);
+        let store = StoreMetrics::register(&mut registry);
         let dropped_lines = DroppedLines::default();
-        registry.register_collector(Box::new(MergedWorkers::new(labels, Arc::clone(&workers))));
+        registry.register_collector(Box::new(MergedWorkers::new(
+            Arc::clone(&labels),
+            Arc::clone(&workers),
+        )));
         registry.register_collector(Box::new(dropped_lines.clone()));
         Self {
             registry,
+            labels,
             workers,
             apps,
             state,
+            store,
             dropped_lines,
         }
     }
@@ -98,6 +117,16 @@ impl Metrics {
     /// The sessions were written to their state file, or not; it was begun so many seconds after the Unix epoch.
     pub fn state_saved(&self, is_done: bool, at: u64) {
         self.state.saved(is_done, at);
+    }
+
+    /// A request to the store of the sessions, where that is another process, came to its end.
+    pub fn store_request(&self, op: &'static str, outcome: &'static str) {
+        self.store.asked(op, outcome);
+    }
+
+    /// Whether the store of the sessions can be asked.
+    pub fn store_is_up(&self, is_up: bool) {
+        self.store.is_up(is_up);
     }
 
     /// From now on `count` is asked how many log lines were dropped; only the first one given is.

@@ -1,6 +1,7 @@
 //! What operators read, after what was counted.
 
 use super::*;
+use crate::domain::clock::Timestamp;
 use crate::domain::refusal::RefusalCode;
 use http::StatusCode;
 
@@ -52,6 +53,8 @@ fn the_names_are_those_that_dashboards_rely_on() {
         "wxgate_connections 0",
         r#"wxgate_state_saves_total{outcome="failed"} 0"#,
         "wxgate_state_saved_timestamp_seconds 12",
+        r#"wxgate_store_requests_total{op="find",outcome="ok"} 0"#,
+        "wxgate_store_up 1",
         "wxgate_log_lines_dropped_total 7",
     ];
     for sample in samples {
@@ -67,7 +70,8 @@ fn what_the_workers_counted_is_added_up() {
     let metrics = metrics(2);
     for worker in metrics.workers() {
         worker.request(Some(0), StatusCode::OK, Duration::from_millis(3));
-        worker.refusal(RefusalCode::Overloaded);
+        let now = Timestamp::from_millis(1);
+        worker.refusal(RefusalCode::Overloaded, "full", Some(0), now);
         worker.upstream_request(0, UpstreamOutcome::Retried);
         worker.connection_opened();
         worker.websocket_opened(Some(0));

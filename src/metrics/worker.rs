@@ -5,8 +5,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use tokio::time::Instant;
+
 use super::Labels;
 use super::cell::{Count, Durations, Level, Statuses};
+use super::health::{Condition, ServerCells, Servers};
+use super::refused::{Kind, Refused};
+use crate::domain::clock::Timestamp;
 use crate::domain::refusal::RefusalCode;
 
 /// The numbers of one worker: its thread alone writes them, without a lock and without a line of memory that another
@@ -18,8 +23,11 @@ pub struct WorkerMetrics {
     /// Requests that came to no route.
     pub(super) unrouted: RouteCells,
     pub(super) refusals: [Count; RefusalCode::ALL.len()],
+    pub(super) refused: Refused,
     pub(super) upstreams: Box<[UpstreamCells]>,
     pub(super) connections: Level,
+    /// Since when it is counted.
+    begin: Instant,
 }
 
 /// The numbers of one route.
@@ -39,6 +47,7 @@ pub(super) struct UpstreamCells {
     pub(super) outcomes: [Count; UpstreamOutcome::ALL.len()],
     pub(super) open: Level,
     pub(super) taken: Level,
+    pub(super) servers: Servers,
 }
 
 /// What became of a request that was sent to an upstream.
@@ -84,7 +93,7 @@ impl UpstreamOutcome {
 }
 
 impl WorkerMetrics {
-    pub(super) fn new(labels: &Labels) -> Self {
+    pub(super) fn new(labels: &Labels, begin: Instant) -> Self {
         Self {
             routes: labels
                 .routes
@@ -93,6 +102,8 @@ impl WorkerMetrics {
                 .collect(),
             unrouted: RouteCells::default(),
             refusals: Default::default(),
+            refused: Refused::default(),
+            begin,
             upstreams: labels
                 .upstreams
                 .iter()
@@ -125,11 +136,61 @@ impl WorkerMetrics {
         }
     }
 
-    /// A request was refused.
-    pub fn refusal(&self, code: RefusalCode) {
+    /// A request to the route at this place was refused under `code`, for a reason in words of wxgate's own.
+    pub fn refusal(
+        &self,
+        code: RefusalCode,
+        reason: &'static str,
+        route: Option<usize>,
+        now: Timestamp,
+    ) {
         if let Some(count) = self.refusals.get(code as usize) {
             count.add(1);
         }
+        let kind = Kind {
+            code,
+            reason,
+            route,
+        };
+        self.refused.add(kind, now);
+    }
+
+    /// The upstream at this place has so many servers.
+    pub fn servers(&self, upstream: usize, count: usize) {
+        if let Some(cells) = self.upstreams.get(upstream) {
+            cells.servers.meet(count);
+        }
+    }
+
+    /// A server of an upstream, each at its place, is passed over until then; none if it is no more.
+    pub fn server_rests(&self, upstream: usize, server: usize, until: Option<Instant>) {
+        if let Some(cells) = self.server(upstream, server) {
+            cells.set_rest(until, self.begin);
+        }
+    }
+
+    /// A server has left so many requests in a row without an answer.
+    pub fn server_fails(&self, upstream: usize, server: usize, fails: u32) {
+        if let Some(cells) = self.server(upstream, server) {
+            cells.set_fails(fails);
+        }
+    }
+
+    /// A server says whether it is well.
+    pub fn server_is_well(&self, upstream: usize, server: usize, is_well: bool) {
+        if let Some(cells) = self.server(upstream, server) {
+            cells.set_ill(!is_well);
+        }
+    }
+
+    /// How this worker finds a server.
+    pub(super) fn condition(&self, upstream: usize, server: usize) -> Option<Condition> {
+        let cells = self.server(upstream, server)?;
+        Some(cells.condition(self.begin))
+    }
+
+    fn server(&self, upstream: usize, server: usize) -> Option<&ServerCells> {
+        self.upstreams.get(upstream)?.servers.get(server)
     }
 
     /// A request to the upstream at this place came to its end, or to its next try.

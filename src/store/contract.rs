@@ -2,195 +2,24 @@
 
 mod ledger;
 mod lifecycle;
+mod redis;
+#[expect(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the integration tests say more of its verbs"
+)]
+#[path = "../../tests/gateway/harness/redis/mod.rs"]
+pub(super) mod servers;
+mod shelf;
 
-use std::cell::RefCell;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Cast, Found, Opened, Standing, State, Store, Whose};
-use crate::config::plan::{SessionsPlan, StatePlan};
-use crate::domain::clock::Clock;
-use crate::domain::identity::{Account, App, Identity, WechatId};
-use crate::domain::session::{SessionKey, SessionLimits};
+use super::{Opened, Standing};
+use crate::domain::identity::WechatId;
 use crate::domain::token::Skey;
-use crate::metrics::{Labels, Metrics};
 
-/// What is done with a store before each look at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Nothing.
-    Memory,
-    /// It is saved, and a new one reads that back.
-    MemoryReadBack,
-}
-
-/// Every kind of store.
-const KINDS: [Kind; 2] = [Kind::Memory, Kind::MemoryReadBack];
-
-/// One store of each kind, empty, each with a clock of its own.
-fn every_store(capacity: u64) -> [Shelf; KINDS.len()] {
-    every_store_where(|plan| plan.capacity = capacity)
-}
-
-/// The same with what `change` makes of the plan.
-fn every_store_where(change: impl Fn(&mut SessionsPlan)) -> [Shelf; KINDS.len()] {
-    KINDS.map(|kind| Shelf::new(kind, &change))
-}
-
-/// A store and what it goes by.
-struct Shelf {
-    kind: Kind,
-    store: RefCell<(Store, Arc<Metrics>)>,
-    plan: SessionsPlan,
-    clock: Clock,
-    /// Where the store's file is, if it has one.
-    directory: PathBuf,
-}
-
-impl Shelf {
-    fn new(kind: Kind, change: impl Fn(&mut SessionsPlan)) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(format!("wxgate-contract-{process}-{count}"));
-        std::fs::create_dir_all(&directory).unwrap();
-        let mut plan = SessionsPlan {
-            limits: SessionLimits {
-                lifetime: Duration::from_hours(10),
-                idle: Duration::from_hours(4),
-            },
-            capacity: 100,
-            token: Vec::new(),
-            beside: Vec::new(),
-            login_replay: Duration::ZERO,
-            state: Some(StatePlan {
-                file: directory.join("sessions"),
-                interval: Duration::from_mins(1),
-            }),
-            encryption_keys: Vec::new(),
-            max_per_user: None,
-            rotation: None,
-        };
-        change(&mut plan);
-        let clock = Clock::start();
-        Self {
-            kind,
-            store: RefCell::new(empty(&plan, &clock)),
-            plan,
-            clock,
-            directory,
-        }
-    }
-
-    /// The store, with all that it had.
-    fn store(&self) -> Store {
-        if self.kind == Kind::MemoryReadBack {
-            let mut store = self.store.borrow_mut();
-            assert!(self.state(&store).save());
-            *store = empty(&self.plan, &self.clock);
-            self.state(&store).read_back();
-        }
-        self.store.borrow().0.clone()
-    }
-
-    fn state(&self, (store, metrics): &(Store, Arc<Metrics>)) -> State {
-        let cast = Cast {
-            apps: vec![app(0), app(1)],
-            claims: Vec::new(),
-        };
-        let state = store.state(&self.plan, cast, &self.clock, metrics);
-        state.unwrap().unwrap()
-    }
-
-    async fn open(&self, app: usize, user: &str, key: &str) -> Opened {
-        let identity = identity(app, user);
-        self.store()
-            .open(identity, SessionKey::new(key))
-            .await
-            .unwrap()
-    }
-
-    async fn find(&self, opened: &Opened) -> Found {
-        let (digest, now) = (opened.skey.digest(), self.clock.now());
-        self.store().find(&digest, now).await.unwrap()
-    }
-
-    async fn has(&self, opened: &Opened) -> bool {
-        self.find(opened).await.session().is_some()
-    }
-
-    /// What becomes of a WebSocket of this session.
-    async fn standing(&self, opened: &Opened) -> Standing {
-        let (digest, now) = (opened.skey.digest(), self.clock.now());
-        let standing = self.store().holds(&digest, &opened.session, now).await;
-        standing.unwrap()
-    }
-
-    async fn touch(&self, opened: &Opened) {
-        let session = self.find(opened).await.session().unwrap();
-        session.touch(self.clock.now());
-    }
-
-    /// The current key of a session's user, and the one before.
-    async fn keys(&self, opened: &Opened) -> (String, Option<String>) {
-        let session = self.find(opened).await.session().unwrap();
-        let keys = session.user().keys.keys();
-        let previous = keys.previous.map(|key| key.reveal().to_owned());
-        (keys.current.reveal().to_owned(), previous)
-    }
-
-    fn page(&self) -> String {
-        self.store.borrow().1.encode()
-    }
-
-    /// Whether the metrics show so many sessions of an app.
-    fn counts(&self, app: &str, sessions: usize) -> bool {
-        self.store().tidy();
-        let line = format!("\nwxgate_sessions{{app=\"{app}\"}} {sessions}\n");
-        self.page().contains(&line)
-    }
-}
-
-impl Drop for Shelf {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// A store with nothing in it, and what it counts in.
-fn empty(plan: &SessionsPlan, clock: &Clock) -> (Store, Arc<Metrics>) {
-    let labels = Labels {
-        apps: vec!["shop".to_owned(), "game".to_owned()],
-        ..Labels::default()
-    };
-    let metrics = Arc::new(Metrics::new(labels, 1));
-    let store = Store::memory(plan, clock.clone(), Arc::clone(&metrics));
-    (store, metrics)
-}
-
-fn app(index: usize) -> Arc<App> {
-    let name = if index == 0 { "shop" } else { "game" };
-    Arc::new(App {
-        name: name.to_owned(),
-        appid: WechatId::parse(&format!("wx-{name}")).unwrap(),
-        index,
-    })
-}
-
-fn identity(index: usize, user: &str) -> Identity {
-    Identity {
-        app: app(index),
-        openid: WechatId::parse(user).unwrap(),
-        unionid: WechatId::parse(&format!("u-{user}")),
-        account: Account::default(),
-    }
-}
-
-fn of_user(app: usize, user: &str) -> Whose {
-    let openid = WechatId::parse(user).unwrap();
-    Whose::User { app, openid }
-}
+use shelf::{every_store, identity};
 
 #[tokio::test]
 async fn what_was_opened_is_found_by_its_digest_alone_and_in_every_clone() {
@@ -300,6 +129,9 @@ async fn the_keys_of_a_user_are_had_by_app_and_openid_even_without_a_session() {
 #[tokio::test]
 async fn at_capacity_what_was_used_least_recently_goes_and_not_what_is_fresh() {
     for shelf in every_store(2) {
+        if shelf.is_in_redis() {
+            continue;
+        }
         let alice = shelf.open(0, "alice", "k").await;
         let bob = shelf.open(0, "bob", "k").await;
         shelf.store().tidy();
@@ -335,6 +167,9 @@ async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() 
         shelf.clock.turn(Duration::from_hours(1));
         assert!(!held(&bob).await, "{:?}", shelf.kind);
 
+        if shelf.is_in_redis() {
+            continue;
+        }
         let carol = shelf.open(0, "carol", "k").await;
         shelf.store().tidy();
         // Uses may be told apart by no more than the second.
@@ -353,6 +188,9 @@ async fn a_session_is_held_until_it_ends_however_it_does_and_to_ask_is_no_use() 
 #[tokio::test]
 async fn sessions_are_counted_in_and_out_once_each_for_their_app() {
     for shelf in every_store(100) {
+        if shelf.is_in_redis() {
+            continue;
+        }
         assert!(shelf.counts("shop", 0) && shelf.counts("game", 0));
         let closed = shelf.open(0, "alice", "k").await;
         let ended = shelf.open(0, "bob", "k").await;

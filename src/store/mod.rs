@@ -2,6 +2,7 @@
 
 mod ledger;
 mod memory;
+mod redis;
 mod sealing;
 mod state;
 mod trouble;
@@ -9,7 +10,9 @@ mod users;
 
 use std::sync::Arc;
 
-use crate::config::plan::SessionsPlan;
+use tokio::runtime::Handle;
+
+use crate::config::plan::{SessionsPlan, StorePlan};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::identity::{Identity, WechatId};
 use crate::domain::session::{Session, SessionKey, UserKeys};
@@ -19,14 +22,17 @@ use crate::metrics::Metrics;
 
 pub use ledger::{ListError, Listing, Page, Revoked, Row, Whose};
 use memory::MemoryStore;
+use redis::RedisStore;
 pub use state::{Cast, InUse, State};
-pub use trouble::Trouble;
+pub use trouble::{Condition, Trouble};
 
 /// The sessions of all apps. Clones show the same ones.
 #[derive(Clone, Debug)]
 pub enum Store {
     /// In this process alone.
     Memory(MemoryStore),
+    /// In Redis, which several gateways share.
+    Redis(RedisStore),
 }
 
 impl Store {
@@ -34,6 +40,24 @@ impl Store {
     #[must_use]
     pub fn memory(plan: &SessionsPlan, clock: Clock, metrics: Arc<Metrics>) -> Self {
         Self::Memory(MemoryStore::new(plan, clock, metrics))
+    }
+
+    /// The store that `plan` says. What asks another process, and what looks after it, runs on `control`.
+    #[must_use]
+    pub fn of(
+        plan: &SessionsPlan,
+        cast: Cast,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        control: &Handle,
+    ) -> Self {
+        match &plan.store {
+            StorePlan::Memory => Self::memory(plan, clock, metrics),
+            StorePlan::Redis(redis) => {
+                let store = RedisStore::start((plan, redis), cast, clock, metrics, control);
+                Self::Redis(store)
+            }
+        }
     }
 
     /// The file in which the sessions outlast this process, if `plan` has one; nothing is read yet.
@@ -50,6 +74,7 @@ impl Store {
     ) -> Result<Option<State>, InUse> {
         match self {
             Self::Memory(memory) => state::of_memory(memory, plan, cast, clock, metrics),
+            Self::Redis(_) => Ok(None),
         }
     }
 
@@ -58,13 +83,10 @@ impl Store {
     /// # Errors
     ///
     /// The system has no random bytes for a skey, or the store cannot be asked.
-    #[expect(
-        clippy::unused_async,
-        reason = "a store in another process has to be asked"
-    )]
     pub async fn open(&self, identity: Identity, key: SessionKey) -> Result<Opened, OpenError> {
         match self {
             Self::Memory(memory) => Ok(memory.open(identity, key)?),
+            Self::Redis(redis) => Box::pin(redis.open(identity, key)).await,
         }
     }
 
@@ -74,13 +96,13 @@ impl Store {
     /// # Errors
     ///
     /// The store cannot be asked.
-    #[expect(
-        clippy::unused_async,
-        reason = "a store in another process has to be asked"
-    )]
     pub async fn find(&self, digest: &SkeyDigest, now: Timestamp) -> Result<Found, Trouble> {
         match self {
             Self::Memory(memory) => Ok(memory.find(digest, now)),
+            Self::Redis(redis) => match redis.near(digest, now) {
+                Some(found) => Ok(found),
+                None => Box::pin(redis.find(digest, now)).await,
+            },
         }
     }
 
@@ -88,6 +110,7 @@ impl Store {
     pub fn touch(&self, _: &SkeyDigest, session: &Session, now: Timestamp) {
         match self {
             Self::Memory(_) => session.touch(now),
+            Self::Redis(_) => RedisStore::touch(session, now),
         }
     }
 
@@ -96,10 +119,6 @@ impl Store {
     /// # Errors
     ///
     /// The store cannot be asked, and what it said last is too long ago.
-    #[expect(
-        clippy::unused_async,
-        reason = "a store in another process has to be asked"
-    )]
     pub async fn holds(
         &self,
         digest: &SkeyDigest,
@@ -108,6 +127,10 @@ impl Store {
     ) -> Result<Standing, Trouble> {
         match self {
             Self::Memory(memory) => Ok(memory.holds(digest, session, now)),
+            Self::Redis(redis) => match redis.near(digest, now) {
+                Some(found) => Ok(found.standing()),
+                None => Ok(Box::pin(redis.find(digest, now)).await?.standing()),
+            },
         }
     }
 
@@ -116,16 +139,13 @@ impl Store {
     /// # Errors
     ///
     /// The store cannot be asked, and the session may go on.
-    #[expect(
-        clippy::unused_async,
-        reason = "a store in another process has to be asked"
-    )]
     pub async fn close(&self, digest: &SkeyDigest) -> Result<(), Trouble> {
         match self {
             Self::Memory(memory) => {
                 memory.close(digest);
                 Ok(())
             }
+            Self::Redis(redis) => Box::pin(redis.close(digest)).await,
         }
     }
 
@@ -143,6 +163,7 @@ impl Store {
     pub async fn rotate(&self, digest: &SkeyDigest, now: Timestamp) -> Result<Rotated, OpenError> {
         match self {
             Self::Memory(memory) => Ok(memory.rotate(digest, now)?),
+            Self::Redis(_) => Err(Trouble::new("Redis: skeys are not rotated there yet").into()),
         }
     }
 
@@ -152,13 +173,10 @@ impl Store {
     /// # Errors
     ///
     /// The store cannot be asked.
-    #[expect(
-        clippy::unused_async,
-        reason = "a store in another process has to be asked"
-    )]
     pub async fn keys(&self, app: usize, openid: &WechatId) -> Result<Option<UserKeys>, Trouble> {
         match self {
             Self::Memory(memory) => Ok(memory.keys(app, openid)),
+            Self::Redis(redis) => Box::pin(redis.keys(app, openid)).await,
         }
     }
 
@@ -171,6 +189,7 @@ impl Store {
     pub async fn revoke(&self, revoked: Revoked) -> Result<u64, Trouble> {
         match self {
             Self::Memory(memory) => memory.walk(move |memory| memory.revoke(&revoked)).await,
+            Self::Redis(redis) => Box::pin(redis.revoke(revoked)).await,
         }
     }
 
@@ -182,6 +201,7 @@ impl Store {
     pub async fn list(&self, listing: Listing) -> Result<Page, ListError> {
         match self {
             Self::Memory(memory) => memory.walk(move |memory| memory.list(&listing)).await?,
+            Self::Redis(redis) => Box::pin(redis.list(listing)).await,
         }
     }
 
@@ -193,6 +213,33 @@ impl Store {
     pub async fn show(&self, id: SessionId) -> Result<Option<Row>, Trouble> {
         match self {
             Self::Memory(memory) => memory.walk(move |memory| memory.show(id)).await,
+            Self::Redis(redis) => Box::pin(redis.show(id)).await,
+        }
+    }
+
+    /// Whether it can be asked.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        match self {
+            Self::Memory(_) => Condition::Up,
+            Self::Redis(redis) => redis.condition(),
+        }
+    }
+
+    /// Writes what is only known here yet, such as uses of sessions; what cannot be written is lost.
+    pub async fn settle(&self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Redis(redis) => Box::pin(redis.settle()).await,
+        }
+    }
+
+    /// Forgets what need not be kept here.
+    #[cfg(test)]
+    fn forget(&self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Redis(redis) => redis.forget(),
         }
     }
 
@@ -200,6 +247,7 @@ impl Store {
     pub fn tidy(&self) {
         match self {
             Self::Memory(memory) => memory.tidy(),
+            Self::Redis(redis) => redis.tidy(),
         }
     }
 }
@@ -240,6 +288,15 @@ impl Found {
         match self {
             Self::Session(session) => Some(session),
             Self::Gone(_) => None,
+        }
+    }
+}
+
+impl Found {
+    fn standing(&self) -> Standing {
+        match self {
+            Self::Session(_) => Standing::Stands,
+            Self::Gone(gone) => Standing::Gone(*gone),
         }
     }
 }

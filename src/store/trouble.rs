@@ -9,6 +9,17 @@ use crate::wire::refusal::Refusal;
 /// When a client may come again whose session could not be asked for.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// Whether a store can be asked. What is wrong is in words for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// All is well.
+    Up,
+    /// What is in it can be had, but nothing be written: no login, and no logout.
+    ReadOnly(String),
+    /// It cannot be asked, or not all of it.
+    Down(String),
+}
+
 /// The store cannot be asked now: that says nothing of the sessions that are in it. Written, it is the reason, for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sessions cannot be asked for: {reason}")]

@@ -13,7 +13,7 @@ use super::budget::Budget;
 use super::connection::Connection;
 use super::error::{AskError, SendError};
 use super::exchange::Exchange;
-use super::pool::{Lease, Meter, Pool};
+use super::pool::{Lease, Meter};
 use super::reply::Reply;
 use super::request::Request;
 use super::seal::Sealed;
@@ -61,8 +61,9 @@ impl Upstream {
             metrics,
             upstream: index,
         };
+        meter.metrics.servers(index, plan.servers.len());
         let server = |(place, address): (_, &ServerAddress)| {
-            Server::new(address.clone(), Pool::new(meter.clone()), place)
+            Server::new(address.clone(), meter.clone(), place)
         };
         let servers = plan.servers.iter().enumerate().map(server).collect();
         Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::pool::Pool;
+use super::pool::{Meter, Pool};
 use crate::config::plan::{Balance, ServerAddress};
 
 /// One server, as one worker sees it.
@@ -16,6 +16,8 @@ pub(super) struct Server {
     pub(super) pool: Rc<Pool>,
     /// Its place among those of its upstream.
     pub(super) place: usize,
+    /// Where others see how it is.
+    meter: Meter,
     /// What tells it from the others, where users are shared out.
     seed: u64,
     resting_until: Cell<Option<Instant>>,
@@ -26,12 +28,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(address: ServerAddress, pool: Pool, place: usize) -> Self {
+    pub(super) fn new(address: ServerAddress, meter: Meter, place: usize) -> Self {
         Self {
             place,
             seed: hash(&address.to_string()),
             address,
-            pool: Rc::new(pool),
+            pool: Rc::new(Pool::new(meter.clone())),
+            meter,
             resting_until: Cell::new(None),
             fails: Cell::new(0),
             is_ill: Cell::new(false),
@@ -40,30 +43,49 @@ impl Server {
 
     /// It refused a connection: the others come first for a while.
     pub(super) fn rest(&self, span: Duration) {
-        self.resting_until.set(Some(Instant::now() + span));
+        let until = Some(Instant::now() + span);
+        self.resting_until.set(until);
+        let Meter { metrics, upstream } = &self.meter;
+        metrics.server_rests(*upstream, self.place, until);
     }
 
     /// It took a connection.
     pub(super) fn is_back(&self) {
-        self.resting_until.set(None);
+        if self.resting_until.take().is_some() {
+            let Meter { metrics, upstream } = &self.meter;
+            metrics.server_rests(*upstream, self.place, None);
+        }
     }
 
     /// It answered a request.
     pub(super) fn answered(&self) {
-        self.fails.set(0);
+        if self.fails.get() > 0 {
+            self.set_fails(0);
+        }
     }
 
     /// It left a request without an answer. Tells whether that was the last of `most` in a row.
     pub(super) fn failed(&self, most: u32) -> bool {
         let fails = self.fails.get().saturating_add(1);
         let is_last = fails >= most;
-        self.fails.set(if is_last { 0 } else { fails });
+        self.set_fails(if is_last { 0 } else { fails });
         is_last
     }
 
     /// It says whether it is well. Tells whether that is news.
     pub(super) fn is_well(&self, is_well: bool) -> bool {
-        self.is_ill.replace(!is_well) == is_well
+        let is_news = self.is_ill.replace(!is_well) == is_well;
+        if is_news {
+            let Meter { metrics, upstream } = &self.meter;
+            metrics.server_is_well(*upstream, self.place, is_well);
+        }
+        is_news
+    }
+
+    fn set_fails(&self, fails: u32) {
+        self.fails.set(fails);
+        let Meter { metrics, upstream } = &self.meter;
+        metrics.server_fails(*upstream, self.place, fails);
     }
 
     fn is_resting(&self) -> bool {
@@ -191,7 +213,7 @@ mod tests {
         let server = |port: u16| {
             let address =
                 ServerAddress::new(Scheme::Http, format!("127.0.0.1:{port}").parse().unwrap());
-            Server::new(address, Pool::new(meter()), usize::from(port) - 1)
+            Server::new(address, meter(), usize::from(port) - 1)
         };
         Servers {
             all: vec![server(1), server(2), server(3)],

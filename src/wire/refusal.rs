@@ -67,6 +67,15 @@ impl Refusal {
         }
     }
 
+    /// The reason where it is always said alike; the sentence of the code where it tells of what one request had in it.
+    #[must_use]
+    pub fn own_words(&self) -> &'static str {
+        match self.reason {
+            Cow::Borrowed(reason) => reason,
+            Cow::Owned(_) => self.code.message(),
+        }
+    }
+
     /// The same refusal, with another sentence for the client.
     #[must_use]
     pub fn telling(self, message: &'static str) -> Self {
@@ -223,6 +232,14 @@ mod tests {
         let told =
             json!({"error": "login_rate_limited", "message": message, "request_id": id.as_str()});
         assert_eq!(body(&answer), told);
+    }
+
+    #[test]
+    fn what_is_counted_of_a_refusal_is_in_words_that_no_request_has_a_say_in() {
+        let fixed = Refusal::bad_request("the token is no skey");
+        assert_eq!(fixed.own_words(), "the token is no skey");
+        let told = Refusal::bad_request(format!("no app is called {}", "<img>"));
+        assert_eq!(told.own_words(), RefusalCode::BadRequest.message());
     }
 
     #[test]

@@ -13,6 +13,8 @@
 )]
 
 mod access_log;
+mod admin_page;
+mod admin_views;
 mod answers;
 mod app_choice;
 mod architecture;
@@ -50,6 +52,9 @@ mod proxy_protocol;
 mod proxying;
 mod rates;
 mod recipes;
+mod redis;
+mod redis_servers;
+mod redis_trouble;
 mod refusals;
 mod replay;
 mod restarts;

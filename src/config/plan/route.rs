@@ -225,6 +225,11 @@ impl RefusalShapes {
         self
     }
 
+    /// All shapes, each with its code.
+    pub fn iter(&self) -> impl Iterator<Item = &(RefusalCode, RefusalShape)> {
+        self.0.iter()
+    }
+
     /// The shape of `code`, if it has one here.
     #[must_use]
     pub fn get(&self, code: RefusalCode) -> Option<&RefusalShape> {

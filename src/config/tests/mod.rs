@@ -12,6 +12,7 @@ mod scripts;
 mod secrets;
 mod sections;
 mod state;
+mod stores;
 mod tls;
 mod upstreams;
 mod verdicts;

@@ -31,6 +31,7 @@ fn logins(simulator: &Simulator) -> Arc<Logins> {
     };
     let (clock, metrics) = (Clock::start(), Arc::new(Metrics::new(labels, 1)));
     let sessions = SessionsPlan {
+        store: crate::config::plan::StorePlan::Memory,
         limits: SessionLimits {
             lifetime: Duration::from_hours(10),
             idle: Duration::from_hours(4),

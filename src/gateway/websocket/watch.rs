@@ -164,6 +164,7 @@ mod tests {
     /// A store with one session, and a watch over it.
     async fn watching() -> (Rc<Watch>, Clock, Opened) {
         let plan = SessionsPlan {
+            store: crate::config::plan::StorePlan::Memory,
             limits: SessionLimits {
                 lifetime: Duration::from_hours(10),
                 idle: IDLE,

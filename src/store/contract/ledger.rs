@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Shelf, every_store, of_user};
+use super::shelf::{Shelf, every_store, of_user};
 use crate::domain::identity::WechatId;
 use crate::domain::session_id::SessionId;
 use crate::store::{ListError, Listing, Opened, Revoked, Row, Whose};

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::{KINDS, Shelf, every_store, every_store_where, of_user};
+use super::shelf::{KINDS, Kind, Shelf, every_store, every_store_where, identity, of_user};
 use crate::domain::identity::WechatId;
 use crate::domain::session::SessionKey;
 use crate::domain::token::SkeyDigest;
@@ -15,8 +15,10 @@ fn every_store_with(most: usize) -> [Shelf; KINDS.len()] {
     every_store_where(|plan| plan.max_per_user = NonZeroUsize::new(most))
 }
 
-fn every_store_that_rotates() -> [Shelf; KINDS.len()] {
-    every_store_where(|plan| plan.rotation = Some(GRACE))
+/// Redis rotates no skeys yet.
+fn every_store_that_rotates() -> [Shelf; 2] {
+    [Kind::Memory, Kind::MemoryReadBack]
+        .map(|kind| Shelf::new(kind, |plan| plan.rotation = Some(GRACE)))
 }
 
 impl Shelf {
@@ -152,13 +154,14 @@ async fn what_is_revoked_where_only_so_many_may_stand_is_not_said_to_have_made_w
 #[tokio::test(flavor = "multi_thread")]
 async fn of_logins_at_the_same_time_as_many_stand_as_may_and_each_other_made_way() {
     for shelf in every_store_with(2) {
+        shelf.ready().await;
         let store = shelf.store();
         let logins: Vec<_> = (0..64)
             .map(|_| {
                 let store = store.clone();
                 tokio::spawn(async move {
                     let key = SessionKey::new("k");
-                    store.open(super::identity(0, "alice"), key).await.unwrap()
+                    store.open(identity(0, "alice"), key).await.unwrap()
                 })
             })
             .collect();
@@ -234,6 +237,9 @@ async fn a_rotated_session_is_revoked_and_makes_way_like_any_other() {
         plan.rotation = Some(GRACE);
         plan.max_per_user = NonZeroUsize::new(2);
     }) {
+        if shelf.is_in_redis() {
+            continue;
+        }
         let first = shelf.open(0, "alice", "k").await;
         shelf.clock.turn(Duration::from_secs(1));
         let second = shelf.open(0, "alice", "k").await;
@@ -271,7 +277,7 @@ async fn no_session_that_is_rotated_meanwhile_is_missed_by_a_request_or_a_revoca
         let opened = shelf.open(0, "alice", "k").await;
         let (store, clock) = (shelf.store(), shelf.clock.clone());
         for count in 0..500 {
-            let user = super::identity(0, &format!("user-{count}"));
+            let user = identity(0, &format!("user-{count}"));
             let key = SessionKey::new("k");
             store.open(user, key).await.unwrap();
         }

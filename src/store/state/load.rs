@@ -10,11 +10,12 @@ use std::thread;
 
 use super::super::memory::MemoryStore;
 use super::super::sealing::Sealing;
+use super::casting::Casting;
 use super::chunk::{self, ReadError};
 use super::own;
 use super::record::{KeptSession, KeptUser, Kind, Malformed, Preface, Totals};
 use crate::domain::clock::Timestamp;
-use crate::domain::identity::{Account, App};
+use crate::domain::identity::App;
 use crate::domain::session::{Session, User};
 use crate::domain::token::SkeyDigest;
 
@@ -50,7 +51,8 @@ pub(super) fn load(
 ) -> Result<Loaded, ReadError> {
     let (mut reader, saved_at) = chunk::Reader::begin(input, sealing)?;
     let first = reader.next()?;
-    let casting = Casting::of(&first, here).map_err(|Malformed| ReadError::Damaged(1))?;
+    let preface = preface(&first).map_err(|Malformed| ReadError::Damaged(1))?;
+    let casting = Casting::of(&preface, here.apps, here.claims);
     let share = || Share::new(store, here, &casting);
     match share_out(reader, share) {
         Ok(shares) => Ok(finish(store, shares, saved_at)),
@@ -59,6 +61,21 @@ pub(super) fn load(
             Err(error)
         }
     }
+}
+
+/// What the first chunk says.
+fn preface(chunk: &[u8]) -> Result<Preface, Malformed> {
+    match Kind::of(chunk)? {
+        (Kind::Preface, mut records) => records.preface(),
+        (Kind::Users | Kind::Sessions | Kind::Replaced | Kind::End, _) => Err(Malformed),
+    }
+}
+
+/// The config of today, and what time it is.
+pub(super) struct Here<'a> {
+    pub(super) apps: &'a [Arc<App>],
+    pub(super) claims: &'a [String],
+    pub(super) now: Timestamp,
 }
 
 /// Reads the chunks while threads take them, and gives back what each of them had, if that is all.
@@ -160,42 +177,6 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// The config of today, and what time it is.
-pub(super) struct Here<'a> {
-    pub(super) apps: &'a [Arc<App>],
-    pub(super) claims: &'a [String],
-    pub(super) now: Timestamp,
-}
-
-/// What the places in a file are in the config of today.
-struct Casting {
-    apps: Vec<Option<Arc<App>>>,
-    claims: Vec<Option<usize>>,
-}
-
-impl Casting {
-    /// As the first chunk has it.
-    fn of(first: &[u8], here: &Here<'_>) -> Result<Self, Malformed> {
-        let (Kind::Preface, mut records) = Kind::of(first)? else {
-            return Err(Malformed);
-        };
-        let Preface { appids, claims } = records.preface()?;
-        let app = |appid: &String| {
-            let mut apps = here.apps.iter();
-            apps.find(|app| app.appid.as_str() == appid).cloned()
-        };
-        let claim = |name: &String| here.claims.iter().position(|claim| claim == name);
-        Ok(Self {
-            apps: appids.iter().map(app).collect(),
-            claims: claims.iter().map(claim).collect(),
-        })
-    }
-
-    fn app(&self, place: u16) -> Result<Option<Arc<App>>, Malformed> {
-        self.apps.get(usize::from(place)).cloned().ok_or(Malformed)
-    }
-}
-
 /// What a thread has taken.
 struct Share<'a> {
     store: &'a MemoryStore,
@@ -245,7 +226,7 @@ impl<'a> Share<'a> {
                     let (user, until) = records.user()?;
                     self.take_user(user, until)?;
                 }
-                Kind::Sessions => self.take_session(records.session()?)?,
+                Kind::Sessions => self.take_session(records.digest()?, records.session()?)?,
                 Kind::Replaced => {
                     let (digest, until) = records.replaced()?;
                     self.replaced.push((digest, until));
@@ -266,7 +247,7 @@ impl<'a> Share<'a> {
         Ok(())
     }
 
-    fn take_session(&mut self, kept: KeptSession) -> Result<(), Malformed> {
+    fn take_session(&mut self, digest: SkeyDigest, kept: KeptSession) -> Result<(), Malformed> {
         self.taken.sessions += 1;
         let Some(app) = self.casting.app(kept.user.app)? else {
             self.loaded.of_other_apps += 1;
@@ -274,7 +255,7 @@ impl<'a> Share<'a> {
         };
         let limits = self.store.limits();
         let now = self.here.now;
-        let account = self.account(kept.account)?;
+        let account = self.casting.account(kept.account)?;
         // A clock that was set back makes nobody's session longer than a login would.
         let expires_at = kept.expires_at.min(now.after(limits.lifetime));
         let last_used = kept.last_used.min(now);
@@ -285,7 +266,7 @@ impl<'a> Share<'a> {
             self.loaded.ended += 1;
         } else {
             let session = Arc::new(session);
-            self.sessions.push((last_used, kept.digest, session));
+            self.sessions.push((last_used, digest, session));
         }
         Ok(())
     }
@@ -294,26 +275,5 @@ impl<'a> Share<'a> {
     fn user_of(&self, app: Arc<App>, user: KeptUser, last_used: Timestamp) -> Arc<User> {
         let KeptUser { openid, keys, .. } = user;
         self.store.users().known_or(app, openid, keys, last_used)
-    }
-
-    /// An account of the file with the claims of today.
-    fn account(&self, mut kept: Account) -> Result<Account, Malformed> {
-        if kept.claims.is_empty() {
-            return Ok(kept);
-        }
-        let mut claims = vec![None; self.here.claims.len()];
-        for (place, value) in kept.claims.iter_mut().enumerate() {
-            let today = self.casting.claims.get(place).ok_or(Malformed)?;
-            if let Some(claim) = today.and_then(|today| claims.get_mut(today)) {
-                *claim = value.take();
-            }
-        }
-        let has_any = claims.iter().any(Option::is_some);
-        kept.claims = if has_any {
-            claims.into()
-        } else {
-            Box::default()
-        };
-        Ok(kept)
     }
 }

@@ -3,10 +3,11 @@
 //!
 //! `place` is where the file is, `chunk` how it holds together, `record` what it says; `save` and `load` carry it over.
 
+pub(super) mod casting;
 mod chunk;
 mod load;
 mod place;
-mod record;
+pub(super) mod record;
 mod save;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! What a state file says of users and sessions, byte by byte. Knows nothing of files, nor of how its chunks are kept.
+//! What is written of users and sessions, byte by byte: to a state file, and to Redis. Knows nothing of files, nor of how
+//! its chunks are kept.
 //!
 //! Numbers are little-endian. A text has its length before it: a byte, or 255 and four more. Apps and claims are places
 //! in the lists of the preface, because those in a config may be others by the time that it is read.
@@ -19,7 +20,7 @@ const HAS_USER_ID: u8 = 8;
 
 /// What a chunk is of: its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::store) enum Kind {
     /// The lists of apps and claims, before all else.
     Preface = 1,
     /// Users.
@@ -34,50 +35,49 @@ pub(super) enum Kind {
 
 /// The lists that records name places of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Preface {
+pub(in crate::store) struct Preface {
     /// The appids, in the order of the config that wrote.
-    pub(super) appids: Vec<String>,
+    pub(in crate::store) appids: Vec<String>,
     /// What a backend calls the claims, in the same order.
-    pub(super) claims: Vec<String>,
+    pub(in crate::store) claims: Vec<String>,
 }
 
 /// How many records there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Totals {
-    pub(super) users: u64,
-    pub(super) sessions: u64,
+pub(in crate::store) struct Totals {
+    pub(in crate::store) users: u64,
+    pub(in crate::store) sessions: u64,
 }
 
 /// A user, as far as a session needs one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KeptUser {
+pub(in crate::store) struct KeptUser {
     /// A place in [`Preface::appids`].
-    pub(super) app: u16,
-    pub(super) openid: WechatId,
-    pub(super) keys: UserKeys,
+    pub(in crate::store) app: u16,
+    pub(in crate::store) openid: WechatId,
+    pub(in crate::store) keys: UserKeys,
 }
 
 /// A session with its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KeptSession {
-    pub(super) digest: SkeyDigest,
-    pub(super) expires_at: Timestamp,
-    pub(super) last_used: Timestamp,
-    pub(super) user: KeptUser,
-    pub(super) unionid: Option<WechatId>,
+pub(in crate::store) struct KeptSession {
+    pub(in crate::store) expires_at: Timestamp,
+    pub(in crate::store) last_used: Timestamp,
+    pub(in crate::store) user: KeptUser,
+    pub(in crate::store) unionid: Option<WechatId>,
     /// With its claims in the order of [`Preface::claims`].
-    pub(super) account: Account,
+    pub(in crate::store) account: Account,
 }
 
 /// Bytes that are no such record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(in crate::store) struct Malformed;
 
 type Read<T> = Result<T, Malformed>;
 
 impl Kind {
     /// The kind of a chunk, and what is in it.
-    pub(super) fn of(chunk: &[u8]) -> Read<(Self, Reader<'_>)> {
+    pub(in crate::store) fn of(chunk: &[u8]) -> Read<(Self, Reader<'_>)> {
         let (first, rest) = chunk.split_first().ok_or(Malformed)?;
         let all = [
             Self::Preface,
@@ -91,7 +91,7 @@ impl Kind {
     }
 }
 
-pub(super) fn put_preface(preface: &Preface, out: &mut Vec<u8>) {
+pub(in crate::store) fn put_preface(preface: &Preface, out: &mut Vec<u8>) {
     for list in [&preface.appids, &preface.claims] {
         put_u16(u16::try_from(list.len()).unwrap_or(u16::MAX), out);
         for text in list.iter().take(u16::MAX.into()) {
@@ -100,20 +100,24 @@ pub(super) fn put_preface(preface: &Preface, out: &mut Vec<u8>) {
     }
 }
 
-pub(super) fn put_totals(totals: Totals, out: &mut Vec<u8>) {
+pub(in crate::store) fn put_totals(totals: Totals, out: &mut Vec<u8>) {
     put_u64(totals.users, out);
     put_u64(totals.sessions, out);
 }
 
 /// `until` is a moment at or after the user's last login.
-pub(super) fn put_user(user: &User, until: Timestamp, out: &mut Vec<u8>) {
+pub(in crate::store) fn put_user(user: &User, until: Timestamp, out: &mut Vec<u8>) {
     put_u64(until.as_millis(), out);
     let keys = user.keys.keys();
     put_bits(&[(keys.previous.is_some(), HAS_PREVIOUS)], out);
     put_whom(user, &keys, out);
 }
 
-pub(super) fn put_session(digest: &SkeyDigest, session: &Session, out: &mut Vec<u8>) {
+pub(in crate::store) fn put_digest(digest: &SkeyDigest, out: &mut Vec<u8>) {
+    out.extend_from_slice(&digest.to_bytes());
+}
+
+pub(in crate::store) fn put_session(session: &Session, out: &mut Vec<u8>) {
     let (user, facts) = (session.user(), session.facts());
     let keys = user.keys.keys();
     let user_id = facts.account.and_then(|account| account.user_id.as_ref());
@@ -123,7 +127,6 @@ pub(super) fn put_session(digest: &SkeyDigest, session: &Session, out: &mut Vec<
         (facts.account.is_some(), HAS_ACCOUNT),
         (user_id.is_some(), HAS_USER_ID),
     ];
-    out.extend_from_slice(&digest.to_bytes());
     put_u64(session.expires_at().as_millis(), out);
     put_u64(session.last_used().as_millis(), out);
     put_bits(&bits, out);
@@ -190,21 +193,25 @@ fn put_text(text: &str, out: &mut Vec<u8>) {
 
 /// What is left of a chunk.
 #[derive(Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(in crate::store) struct Reader<'a>(&'a [u8]);
 
-impl Reader<'_> {
-    pub(super) fn is_empty(&self) -> bool {
+impl<'a> Reader<'a> {
+    pub(in crate::store) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(in crate::store) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn preface(&mut self) -> Read<Preface> {
+    pub(in crate::store) fn preface(&mut self) -> Read<Preface> {
         Ok(Preface {
             appids: self.list()?,
             claims: self.list()?,
         })
     }
 
-    pub(super) fn totals(&mut self) -> Read<Totals> {
+    pub(in crate::store) fn totals(&mut self) -> Read<Totals> {
         Ok(Totals {
             users: self.u64()?,
             sessions: self.u64()?,
@@ -212,14 +219,17 @@ impl Reader<'_> {
     }
 
     /// A user, and a moment at or after their last login.
-    pub(super) fn user(&mut self) -> Read<(KeptUser, Timestamp)> {
+    pub(in crate::store) fn user(&mut self) -> Read<(KeptUser, Timestamp)> {
         let until = Timestamp::from_millis(self.u64()?);
         let bits = self.bits(HAS_PREVIOUS)?;
         Ok((self.whom(bits)?, until))
     }
 
-    pub(super) fn session(&mut self) -> Read<KeptSession> {
-        let digest = SkeyDigest::from_bytes(self.array()?);
+    pub(in crate::store) fn digest(&mut self) -> Read<SkeyDigest> {
+        self.array().map(SkeyDigest::from_bytes)
+    }
+
+    pub(in crate::store) fn session(&mut self) -> Read<KeptSession> {
         let expires_at = Timestamp::from_millis(self.u64()?);
         let last_used = Timestamp::from_millis(self.u64()?);
         let bits = self.bits(HAS_PREVIOUS | HAS_UNIONID | HAS_ACCOUNT | HAS_USER_ID)?;
@@ -227,7 +237,6 @@ impl Reader<'_> {
         let unionid = (bits & HAS_UNIONID != 0).then(|| self.id()).transpose()?;
         let account = self.account(bits)?;
         Ok(KeptSession {
-            digest,
             expires_at,
             last_used,
             user,

@@ -72,7 +72,8 @@ fn say_all(
         }
         totals.sessions += 1;
         filling.say(Kind::Sessions, |out| {
-            record::put_session(digest, session, out);
+            record::put_digest(digest, out);
+            record::put_session(session, out);
         })
     });
     for (digest, until) in store.each_replaced() {

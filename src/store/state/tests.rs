@@ -135,6 +135,7 @@ impl House {
 
 fn plan(limits: SessionLimits, capacity: u64) -> SessionsPlan {
     SessionsPlan {
+        store: crate::config::plan::StorePlan::Memory,
         limits,
         capacity,
         token: Vec::new(),

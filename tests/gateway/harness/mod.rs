@@ -1,12 +1,14 @@
 //! The verbs that tests are written in. A [`World`] is a gateway with everything around it.
 
 mod backend;
+mod browser;
 mod client;
 mod frames;
 mod gate;
 mod log;
 mod multiplexed;
 mod process;
+pub mod redis;
 mod scratch;
 mod secured;
 mod service;
@@ -14,6 +16,7 @@ mod websocket;
 mod world;
 
 pub use backend::{Backend, Conversation, Seen, refusing};
+pub use browser::Browser;
 pub use client::{Answer, Ask, Line};
 pub use frames::{Frame, Frames, Verdict, fields_of, kind};
 pub use gate::Gate;
