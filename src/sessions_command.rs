@@ -20,8 +20,8 @@ const TOKEN: &str = "WXGATE_ADMIN_TOKEN";
 /// What `wxgate sessions` is told.
 #[derive(Debug, Args)]
 pub struct SessionsCommand {
-    /// The operator's listener, as in `http://127.0.0.1:9090`; without it, as [admin] of the config says. The token is that of
-    /// [admin] too, unless the variable `WXGATE_ADMIN_TOKEN` has one.
+    /// The operator's listener, as in `http://127.0.0.1:9090`; without it, as `[admin]` of the config says. The token is that of
+    /// `[admin]` too, unless the variable `WXGATE_ADMIN_TOKEN` has one.
     #[arg(long, global = true, value_name = "URL")]
     admin: Option<String>,
     #[command(subcommand)]

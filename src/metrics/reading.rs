@@ -1,5 +1,6 @@
 //! What was counted, as numbers and not as a page of metrics. Writes none of it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ impl Metrics {
                 last,
             });
         let mut read: Vec<_> = read.filter(|one| one.count > 0).collect();
-        read.sort_by(|a, b| b.last.cmp(&a.last));
+        read.sort_by_key(|one| Reverse(one.last));
         read
     }
 

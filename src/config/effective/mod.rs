@@ -193,7 +193,7 @@ fn of_sessions(plan: &SessionsPlan) -> Value {
         "lifetime": span(limits.lifetime),
         "idle": span(limits.idle),
         "capacity": capacity,
-        "max_sessions_per_user": max_per_user.map_or(0, std::num::NonZero::get),
+        "max_sessions_per_user": max_per_user,
         "rotate_grace": rotation.map(span),
         "token": token.iter().map(token_place).collect::<Vec<_>>(),
         "beside": texts(beside),
@@ -244,14 +244,14 @@ fn of_log(plan: &LogPlan) -> Value {
 /// A span of time as configs write it.
 fn span(span: Duration) -> String {
     let millis = span.as_millis();
-    let fits = SPANS.iter().find(|(_, unit)| millis % unit == 0);
+    let fits = SPANS.iter().find(|(_, unit)| millis.is_multiple_of(*unit));
     let (name, unit) = fits.filter(|_| millis > 0).unwrap_or(&("s", 1000));
     format!("{}{name}", millis / unit)
 }
 
 /// An amount of bytes as configs write it.
 fn amount(bytes: u64) -> String {
-    let fits = AMOUNTS.iter().find(|(_, unit)| bytes % unit == 0);
+    let fits = AMOUNTS.iter().find(|(_, unit)| bytes.is_multiple_of(*unit));
     let (name, unit) = fits.filter(|_| bytes > 0).unwrap_or(&("B", 1));
     format!("{}{name}", bytes / unit)
 }

@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{HIDDEN, amount, span, texts};
 use crate::config::plan::{
     Action, Apps, Forward, Guard, Login, OnFailure, OnLogin, PhoneRoute, Plan, Recipient,
-    RefusalShape, RefusalShapes, RouteChanges, RoutePlan, Verdict,
+    RefusalShape, RefusalShapes, RouteChanges, RoutePlan, SessionRoute, Verdict,
 };
 use crate::domain::app_choice::AppChoice;
 use crate::domain::cors::Cors;
+use crate::domain::field_name::FieldName;
 use crate::domain::header_edits::HeaderEdits;
+use crate::domain::prefix::PathPrefix;
 use crate::domain::template::{Placeholder, Template};
 
 /// A rule; its path, methods and hosts are what its label tells.
@@ -34,8 +36,8 @@ pub(super) fn route(plan: &RoutePlan, whole: &Plan) -> Value {
     let mut told = json!({"route": label});
     let more = json!({
         "max_body": amount(*max_body),
-        "strip_prefix": strip.map(|prefix| prefix.sent()),
-        "add_prefix": add.map(|prefix| prefix.sent()),
+        "strip_prefix": strip.map(PathPrefix::sent),
+        "add_prefix": add.map(PathPrefix::sent),
         "request_headers": request.as_ref().map(|edits| of_edits(edits, true)),
         "response_headers": response.as_ref().map(|edits| of_edits(edits, false)),
         "cors": cors.as_ref().map(of_cors),
@@ -66,21 +68,9 @@ fn extend(told: &mut Value, more: Value) {
 fn of_action(action: &Action, plan: &Plan) -> Value {
     match action {
         Action::Login(login) => of_login(login, plan),
-        Action::Check { apps, response } => json!({
-            "action": "check",
-            "app": of_apps(apps, plan),
-            "response": response.as_ref().map(written),
-        }),
-        Action::Rotate { apps, response } => json!({
-            "action": "rotate",
-            "app": of_apps(apps, plan),
-            "response": response.as_ref().map(written),
-        }),
-        Action::Logout { apps, response } => json!({
-            "action": "logout",
-            "app": of_apps(apps, plan),
-            "response": response.as_ref().map(written),
-        }),
+        Action::Check(route) => of_session("check", route, plan),
+        Action::Rotate(route) => of_session("rotate", route, plan),
+        Action::Logout(route) => of_session("logout", route, plan),
         Action::Phone(PhoneRoute { apps, recipient }) => {
             let mut told = json!({"action": "phone", "app": of_apps(apps, plan)});
             extend(
@@ -101,6 +91,15 @@ fn of_action(action: &Action, plan: &Plan) -> Value {
         }),
         Action::Forward(forward) => of_forward(forward, plan),
     }
+}
+
+fn of_session(action: &str, route: &SessionRoute, plan: &Plan) -> Value {
+    let SessionRoute { apps, response } = route;
+    json!({
+        "action": action,
+        "app": of_apps(apps, plan),
+        "response": response.as_ref().map(written),
+    })
 }
 
 fn of_login(login: &Login, plan: &Plan) -> Value {
@@ -155,7 +154,7 @@ fn of_forward(forward: &Forward, plan: &Plan) -> Value {
         "auth": of_guard(*guard),
         "app": of_apps(apps, plan),
         "open_data": open_data.as_ref().map(|_| "decrypt"),
-        "open_data_field": open_data.as_ref().map(|field| field.as_str()),
+        "open_data_field": open_data.as_ref().map(FieldName::as_str),
         "websocket": websocket,
     })
 }
