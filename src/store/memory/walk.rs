@@ -185,7 +185,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::plan::SessionsPlan;
+    use crate::config::plan::{SessionsPlan, StorePlan};
     use crate::domain::clock::Clock;
     use crate::domain::identity::{Account, App, Identity, WechatId};
     use crate::domain::session::{SessionKey, SessionLimits};
@@ -199,6 +199,7 @@ mod tests {
             idle: Duration::from_hours(1),
         };
         let plan = SessionsPlan {
+            store: StorePlan::Memory,
             limits,
             capacity: 10,
             token: Vec::new(),
