@@ -1,44 +1,49 @@
 //! Masters that die or make way, under load: their place is taken, and whatever had reached those who take it is there.
 
+use std::array;
 use std::thread;
 
 use super::{Load, await_login, await_store, gateway_over, hold_all, logged_in, try_login};
+use crate::harness::World;
 use crate::harness::redis::Redis;
 
-/// Goes through two changes of the master: one in order, one by a death.
+/// Has three gateways go through two changes of the master, all of them under load: one in order, one by a death.
 #[track_caller]
-fn goes_through_changes(mut redis: Redis, shape: &str) {
-    let world = gateway_over(&redis, shape);
-    let mut skeys = logged_in(&world, "before", 12);
-    let load = Load::start(&world, &skeys);
-    load.await_more(30);
+fn go_through_changes(mut redis: Redis, shape: &str) {
+    let worlds: [World; 3] = array::from_fn(|_| gateway_over(&redis, shape));
+    let [first, second, third] = &worlds;
+    let mut skeys = logged_in(first, "before", 12);
+    let loads = worlds.each_ref().map(|world| Load::start(world, &skeys));
+    loads.iter().for_each(|load| load.await_more(30));
     redis.await_in_step();
     redis.fail_over();
     // Until then one who made way may still take a login in, see below.
     redis.await_whole();
-    skeys.push(await_login(&world, "between"));
-    await_store(&world);
+    skeys.push(await_login(second, "between"));
+    worlds.iter().for_each(await_store);
     redis.await_in_step();
     let (old, new) = redis.lose_master();
     assert_ne!(old, new);
     for n in 0..6 {
-        skeys.push(await_login(&world, &format!("after{n}")));
+        skeys.push(await_login(third, &format!("after{n}")));
     }
-    await_store(&world);
-    load.await_more(30);
-    let (good, _) = load.stop();
-    assert!(good > 60, "{good}");
-    hold_all(&world, &gateway_over(&redis, shape), &skeys);
+    worlds.iter().for_each(await_store);
+    for load in loads {
+        load.await_more(30);
+        let (good, _) = load.stop();
+        assert!(good > 60, "{good}");
+    }
+    hold_all(first, &gateway_over(&redis, shape), &skeys);
 }
 
 #[test]
 fn sentinels_name_another_master_and_no_session_is_called_unknown() {
-    goes_through_changes(Redis::sentinel(), "redis_sentinel");
+    go_through_changes(Redis::sentinel(), "redis_sentinel");
 }
 
 #[test]
 fn a_cluster_has_another_master_and_no_session_is_called_unknown() {
-    goes_through_changes(Redis::cluster(), "redis_cluster");
+    go_through_changes(Redis::cluster(), "redis_cluster");
 }
 
 /// Has users log in all the while that a master makes way in order, and holds that whoever was let in is there.
