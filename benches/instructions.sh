@@ -109,7 +109,10 @@ cases=("${CASES[@]}")
 requests=1000
 while [ "$#" -gt 0 ]; do
     case $1 in
-        --only) cases=("${2:?which case?}") && shift ;;
+        --only)
+            case " ${CASES[*]} " in *" ${2:?which case?} "*) ;; *) fail "there is no case $2: ${CASES[*]}" ;; esac
+            cases=("$2") && shift
+            ;;
         --check) then="check" ;;
         --write) then="write" ;;
         --top) top=${2:?how many functions?} && shift ;;

@@ -21,6 +21,7 @@ wait_for() {
     local tries
     for ((tries = 0; tries < 600; tries++)); do
         grep -m 1 -e "$2" "$1" 2>/dev/null && return
+        kill -0 "${stop_at_end[-1]}" 2>/dev/null || break
         sleep 0.1
     done
     fail "nothing says '$2': $(tail -n 5 "$1")"
@@ -54,7 +55,7 @@ start_gateway() {
     SHOP_SECRET=secret "${@:2}" --config "$work/gateway.toml" >"$work/log" 2>"$work/errors" &
     gateway=$!
     stop_at_end+=("$gateway")
-    address=$(wait_for "$work/log" 'listening address=' | grep -o '127[0-9.:]*')
+    address=$(wait_for "$work/log" 'listening address=' | grep -o '127[0-9.:]*') || fail "$(cat "$work/errors")"
 }
 
 stop_gateway() {

@@ -11,7 +11,8 @@ deploy/build.sh
 
 Builds target/shipped/wxgate, which takes about a fifth less instructions for a request than what `cargo build --release`
 makes of the same source. It takes some minutes, and nothing where the source has not changed since. It needs cargo, curl,
-openssl and llvm-profdata, of rustup's component llvm-tools or of Debian's package llvm-19.
+openssl and llvm-profdata, of rustup's component llvm-tools or of Debian's package llvm-19; where there is apt-get, it installs what is
+missing.
 EOT
 }
 
@@ -40,15 +41,21 @@ find_profdata() {
 fingerprint() {
     {
         rustc --version --verbose
-        find Cargo.toml Cargo.lock src deploy/build.sh benches/rig.sh benches/wxgate.toml -type f -print0 |
+        printf '%s\n' "${RUSTFLAGS:-}"
+        find Cargo.toml Cargo.lock src deploy/build.sh benches/common.sh benches/rig.sh benches/wxgate.toml benches/load/src \
+            -type f -print0 |
             LC_ALL=C sort --zero-terminated | xargs --null sha256sum
     } | sha256sum | cut --characters 1-16
 }
 
-# Builds with the flags $1 of rustc, and with cargo's options ${@:2}. A target that is named keeps these flags away from
-# what runs while building.
+# Builds with the flag $1 of rustc beside those of RUSTFLAGS, and with cargo's options ${@:2}. A target that is named keeps
+# these flags away from what runs while building.
 cargo_build() {
-    RUSTFLAGS="${RUSTFLAGS:-} $1" cargo build --quiet --locked --release --bin wxgate --target "$host" "${@:2}"
+    local flags=()
+    read -r -a flags <<<"${RUSTFLAGS:-}"
+    flags+=("$1")
+    # With this between them, a path may have spaces.
+    CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${flags[*]}") cargo build --quiet --locked --release --bin wxgate --target "$host" "${@:2}"
 }
 
 # Asks in all the ways that are common, under http or https: $1.
@@ -108,10 +115,16 @@ install_packages "${packages[@]}"
 find_profdata
 host=$(rustc --version --verbose | sed -n 's/^host: //p')
 mkdir -p "$TRAINING" "$OUT"
+# Two at a time would count into each other's files.
+exec 9>"$TRAINING/lock"
+flock 9
 counted=$PWD/$TRAINING/$source.profdata
 count "$counted"
 say "building: what is shipped"
 cargo_build "-Cprofile-use=$counted" --target-dir "$OUT/build"
-cp "$OUT/build/$host/release/wxgate" "$OUT/wxgate"
+# It may be running, and is whole or not there.
+rm -f "$OUT/source"
+cp "$OUT/build/$host/release/wxgate" "$OUT/wxgate.new"
+mv "$OUT/wxgate.new" "$OUT/wxgate"
 printf '%s\n' "$source" >"$OUT/source"
 say "$OUT/wxgate"

@@ -108,7 +108,8 @@ async fn accept(
     let seat = Arc::clone(seats).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer.ip(), seat),
+            // One who comes by IPv4 to a socket of both is still who they are.
+            Ok((stream, peer)) => return (stream, peer.ip().to_canonical(), seat),
             Err(error) => warn!(%error, "an operator's connection could not be accepted"),
         }
         time::sleep(ACCEPT_PAUSE).await;

@@ -93,10 +93,15 @@ impl Sessions {
             Revoked::User { .. } => "user",
             Revoked::App(_) => "app",
         };
-        let count = self.store.revoke(revoked).await?;
-        let app = self.name(app);
-        info!(app, what, sessions = count, %peer, "an operator has revoked sessions");
-        Ok(count)
+        let (store, app) = (self.store.clone(), self.name(app).to_owned());
+        let revoking = async move {
+            let count = store.revoke(revoked).await?;
+            info!(app, what, sessions = count, %peer, "an operator has revoked sessions");
+            Ok(count)
+        };
+        // It is done and logged even if nobody waits for its end.
+        let revoking = tokio::spawn(revoking).await;
+        revoking.unwrap_or_else(|error| Err(Trouble::new(format!("it broke off: {error}"))))
     }
 
     /// A session as it is shown.

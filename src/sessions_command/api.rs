@@ -119,6 +119,10 @@ impl Api {
     }
 
     fn of_one(&self, method: Method, id: &str) -> Result<Option<Value>, ApiError> {
+        // Dots alone would lead to another entry, and are of no session.
+        if id.bytes().all(|byte| byte == b'.') {
+            return Ok(None);
+        }
         let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
         let (status, answer) = self.ask(method, &format!("/{id}"), None)?;
         // What is said of an entry that is not there has no id in it.

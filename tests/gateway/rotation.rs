@@ -47,13 +47,13 @@ fn the_old_skey_holds_for_its_grace_and_no_longer() {
     let world = World::with(&format!("[sessions]\nrotate_grace = \"30s\"{ROTATE}"));
     let old = world.skey_of("alice");
     let new = rotated(&world, &old);
-    world.clock.turn(Duration::from_secs(29));
+    world.clock.turn(Duration::from_secs(20));
     for skey in [&old, &new] {
         assert_eq!(world.get_as(skey, "/mine").status, 200);
     }
     // An answer that was lost: the old skey gets another one, and the one before is old now too.
     let newest = rotated(&world, &old);
-    world.clock.turn(Duration::from_secs(1));
+    world.clock.turn(Duration::from_secs(10));
     world.get_as(&old, "/mine").refused(401, "session_invalid");
     world
         .ask(&Ask::post("/wx/rotate").skey(&old))
@@ -64,6 +64,17 @@ fn the_old_skey_holds_for_its_grace_and_no_longer() {
     world.clock.turn(Duration::from_secs(30));
     world.get_as(&new, "/mine").refused(401, "session_invalid");
     assert_eq!(world.get_as(&newest, "/mine").status, 200);
+}
+
+#[test]
+fn a_login_is_not_told_again_once_its_skey_has_been_rotated() {
+    let world = World::with(&format!("[sessions]\nlogin_replay = \"1h\"{ROTATE}"));
+    let code = world.wechat.issue_code("alice");
+    let answer = world.login_with(&code).json();
+    let old = answer["skey"].as_str().unwrap();
+    assert_eq!(world.login_with(&code).json()["skey"], old);
+    rotated(&world, old);
+    world.login_with(&code).refused(401, "login_code_used");
 }
 
 #[test]

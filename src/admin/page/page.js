@@ -10,7 +10,8 @@
   const CLASSES = ["2", "3", "4", "5"];
 
   const $ = (id) => document.getElementById(id);
-  const state = { token: "", timer: 0, last: null, total: [], routes: new Map(), found: null };
+  // Whoever enters or leaves begins another turn; what was asked for in one before is not shown.
+  const state = { token: "", turn: 0, timer: 0, last: null, total: [], routes: new Map(), found: null };
 
   // --- asking -------------------------------------------------------------------------------------------------------
 
@@ -159,7 +160,8 @@
       seen.set(route.route, { sums, all: sum(sums), seconds: route.seconds });
     }
     const refused = Object.values(read.refusals).reduce((all, number) => all + number, 0);
-    const now = { seen, refused, started: read.started, at: Date.parse(read.now) };
+    // The gateway tells whole seconds, which are too few to divide by.
+    const now = { seen, refused, started: read.started, at: performance.now() };
     const last = state.last;
     state.last = now;
     if (!last || last.started !== now.started || now.at <= last.at) return null;
@@ -307,8 +309,7 @@
     return row;
   }
 
-  function showRefusals(read) {
-    const now = state.last ? new Date(state.last.at).toISOString() : new Date().toISOString();
+  function showRefusals(read, now) {
     const rows = read.refusals.slice(0, 50).map((refusal) => {
       const row = part("tr");
       row.append(
@@ -324,28 +325,30 @@
     $("refusals-none").hidden = rows.length > 0;
   }
 
-  async function look() {
-    const [overview, upstreams, refusals] = await Promise.all(
-      ["/api/overview", "/api/upstreams", "/api/refusals"].map((path) => ask(path)),
-    );
+  async function look(turn) {
+    // One of them first: a wrong token counts once.
+    const overview = await ask("/api/overview");
+    const [upstreams, refusals] = await Promise.all(["/api/upstreams", "/api/refusals"].map((path) => ask(path)));
+    if (turn !== state.turn) return;
     const passed = between(overview);
     showFigures(overview, passed);
     showTraffic(overview, passed);
     showLogins(overview);
     showUpstreams(upstreams);
-    showRefusals(refusals);
+    showRefusals(refusals, overview.now);
   }
 
-  async function lookAgain() {
+  async function lookAgain(turn) {
+    let said = "";
     try {
-      if (!document.hidden) await look();
-      if (state.token) $("said").textContent = "";
+      if (!document.hidden) await look(turn);
     } catch (error) {
-      if (!state.token) return;
-      if (error.status === 401) return leave(error.message);
-      $("said").textContent = error.message;
+      if (turn === state.turn && error.status === 401) return leave(error.message);
+      said = error.message;
     }
-    if (state.token) state.timer = setTimeout(lookAgain, EVERY);
+    if (turn !== state.turn) return;
+    $("said").textContent = said;
+    state.timer = setTimeout(() => lookAgain(turn), EVERY);
   }
 
   // --- sessions -----------------------------------------------------------------------------------------------------
@@ -357,8 +360,10 @@
     if (openid) asked.set("openid", openid);
     const cursor = cursors[cursors.length - 1];
     if (cursor) asked.set("cursor", cursor);
+    const turn = state.turn;
     await guarded(async () => {
       const page = await ask(`/api/sessions?${asked}`);
+      if (turn !== state.turn) return;
       state.found = { app, openid, cursors, next: page.next };
       $("sessions").replaceChildren(...page.sessions.map(sessionRow));
       $("found").hidden = false;
@@ -416,10 +421,12 @@
   }
 
   async function guarded(act) {
+    const turn = state.turn;
     $("sessions-said").textContent = "";
     try {
       await act();
     } catch (error) {
+      if (turn !== state.turn) return;
       if (error.status === 401) return leave(error.message);
       $("sessions-said").textContent = error.message;
     }
@@ -444,23 +451,30 @@
   // --- entering and leaving -----------------------------------------------------------------------------------------
 
   async function enter(token, keep) {
+    clearTimeout(state.timer);
+    const turn = ++state.turn;
     state.token = token;
     $("entrance-said").textContent = "";
     try {
-      await look();
+      await look(turn);
     } catch (error) {
-      return leave(error.status === 404 ? "This gateway has no token, and so no page." : error.message);
+      if (turn !== state.turn) return;
+      const why = error.status === 404 ? "This gateway has no token, and so no page." : error.message;
+      return leave(why, error.status === 401);
     }
+    if (turn !== state.turn) return;
     if (keep) sessionStorage.setItem(KEPT, token);
     $("token").value = "";
     $("entrance").hidden = true;
     $("inside").hidden = false;
-    state.timer = setTimeout(lookAgain, EVERY);
+    state.timer = setTimeout(() => lookAgain(turn), EVERY);
   }
 
-  function leave(why) {
+  /** Ends the turn. A token that may still be the right one need not be forgotten. */
+  function leave(why, forgets = true) {
     clearTimeout(state.timer);
-    sessionStorage.removeItem(KEPT);
+    state.turn += 1;
+    if (forgets) sessionStorage.removeItem(KEPT);
     Object.assign(state, { token: "", last: null, total: [], routes: new Map(), found: null });
     for (const id of ["routes", "refusals", "sessions", "upstreams", "logins", "config"]) $(id).replaceChildren();
     if ($("ask").open) $("ask").close();

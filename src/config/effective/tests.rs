@@ -51,12 +51,28 @@ const SECRETS: [&str; 3] = [
 ];
 
 fn told() -> Value {
+    told_of(CONFIG)
+}
+
+fn told_of(config: &str) -> Value {
     let mut surroundings = Surroundings::of_process();
     for (name, secret) in ["SECRET", "TOKEN", "KEY"].into_iter().zip(SECRETS) {
         let (name, secret) = (name.to_owned(), secret.to_owned());
         surroundings.variables.insert(name, secret);
     }
-    effective(&read("test.toml", CONFIG, &surroundings).unwrap_or_else(|error| panic!("{error}")))
+    effective(&read("test.toml", config, &surroundings).unwrap_or_else(|error| panic!("{error}")))
+}
+
+#[test]
+fn no_password_of_a_redis_is_told() {
+    let store = "encryption_keys = [{ env = \"KEY\" }]\nstore = { redis_sentinel = [\"redis://:of-sentinels@a:26379\"], \
+        master = \"m\", username = \"gate\", password = { env = \"TOKEN\" } }";
+    let config = CONFIG.replace("encryption_keys = [{ env = \"KEY\" }]", store);
+    let text = told_of(&config).to_string();
+    assert!(text.contains("a:26379"), "{text}");
+    for secret in SECRETS.iter().chain(&["of-sentinels"]) {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
 }
 
 #[test]

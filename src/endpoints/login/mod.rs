@@ -22,7 +22,7 @@ use crate::domain::refusal::RefusalCode;
 use crate::domain::session::UserKeys;
 use crate::domain::template::{Placeholder, Template};
 use crate::metrics::Metrics;
-use crate::store::{Found, Opened, Store};
+use crate::store::{Opened, Standing, Store};
 use crate::wechat::{Exchange, Proven, Prover, WeChat, WeChatError};
 use crate::wire::refusal::{Refusal, json_answer, with_causes};
 
@@ -192,13 +192,13 @@ impl Logins {
         Ok(self.prover.hold(proofs, app, openid, &keys)?)
     }
 
-    /// A skey that is told once more must still lead somewhere: its client may have logged out since.
+    /// A skey that is told once more must still lead somewhere for good: its client may have logged out or rotated it since.
     async fn still_open(&self, logged_in: LoggedIn) -> Result<LoggedIn, Refusal> {
-        let digest = logged_in.opened.skey.digest();
-        let found = self.store.find(&digest, self.clock.now()).await;
-        match found? {
-            Found::Session(_) => Ok(logged_in),
-            Found::Gone(_) => {
+        let Opened { skey, session } = &logged_in.opened;
+        let (digest, now) = (skey.digest(), self.clock.now());
+        match self.store.holds(&digest, session, now).await? {
+            Standing::Stands => Ok(logged_in),
+            Standing::Moved(_) | Standing::Gone(_) => {
                 let reason = "the session of this code has ended since";
                 Err(Refusal::new(RefusalCode::LoginCodeUsed, reason))
             }

@@ -36,8 +36,10 @@ impl RedisStore {
                 names: vec![name.clone(), keys::used(id)],
                 args: Vec::new(),
             };
-            let was = this.write(&name, &ask).await?.value;
+            let written = this.write(&name, &ask).await;
+            // It may be done even where no answer came.
             this.0.shared.near.change(Subject::Session(id));
+            let was = written?.value;
             if let Ok(Read::Session(record)) = this.read(id, Value::Array(vec![was])) {
                 this.unlist(id, &this.alone(*record)).await;
             }
@@ -115,8 +117,10 @@ impl RedisStore {
                 millis(kept_for).to_string().into_bytes(),
             ],
         };
-        let was = self.write(&name, &ask).await?.value;
+        let written = self.write(&name, &ask).await;
+        // It may be done even where no answer came.
         self.0.shared.near.change(Subject::Session(id));
+        let was = written?.value;
         // Whatever it was, it is no more.
         let Ok(Read::Session(record)) = self.read(id, was) else {
             return Ok(None);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{Value, cmd};
 use tokio::runtime::Handle;
@@ -144,19 +145,22 @@ impl Keeper {
         loop {
             let fault = match self.connect().await {
                 Ok((address, connection, driver)) => {
-                    pause = PAUSE;
                     let (now, belief) = (self.shared.clock.now(), self.shared.plan.near_belief);
                     let heard = Arc::new(Heard::new(now, belief));
-                    if let Some(before) = before.replace(Arc::clone(&heard)) {
-                        // What changed between the two, nobody was told.
-                        before.end();
+                    let link = Link {
+                        connection,
+                        heard: Arc::clone(&heard),
+                    };
+                    let fault = self.stay(&address, link, driver, before.as_deref()).await;
+                    if self.links.send_replace(None).is_some() {
+                        // It could be asked for a while.
+                        before = Some(heard);
+                        pause = PAUSE;
                     }
-                    let link = Link { connection, heard };
-                    self.stay(&address, link, driver).await
+                    fault
                 }
                 Err(fault) => fault,
             };
-            self.links.send_replace(None);
             self.shared.health.is_down(&self.name, &fault);
             sleep(pause.mul_f32(0.5 + fastrand::f32() / 2.0)).await;
             pause = LONGEST_PAUSE.min(pause * 2);
@@ -174,11 +178,20 @@ impl Keeper {
         Ok((address, connection, driver))
     }
 
-    /// Holds a connection until it breaks, or is not what it should be, and tells why.
-    async fn stay(&self, address: &RedisAddress, link: Link, mut driver: Driver) -> Fault {
+    /// Holds a connection until it breaks, or is not what it should be, and tells why. What was heard over the one `before`
+    /// is believed until this one can be asked.
+    async fn stay(
+        &self,
+        address: &RedisAddress,
+        link: Link,
+        mut driver: Driver,
+        before: Option<&Heard>,
+    ) -> Fault {
         let every = PING_EVERY.min(self.shared.plan.near_belief / PINGS);
         let mut ticks = interval(every.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // What was suspected was the connection before.
+        let _ = self.suspected.notified().now_or_never();
         let checking = async {
             loop {
                 ticks.tick().await;
@@ -188,18 +201,25 @@ impl Keeper {
                 }
                 link.heard.hear(asked_at);
                 self.shared.health.is_up(&self.name);
-                self.links.send_if_modified(|now| {
-                    let is_first = now.is_none();
-                    now.get_or_insert_with(|| link.clone());
-                    is_first
-                });
+                if self.links.borrow().is_none() {
+                    if let Some(before) = before {
+                        // What changed between the two, nobody was told.
+                        before.end();
+                    }
+                    self.links.send_replace(Some(link.clone()));
+                }
             }
         };
         tokio::select! {
             fault = checking => fault,
             () = &mut driver => Fault::Away("the connection broke".to_owned()),
-            () = self.suspected.notified() => Fault::Away("it is not the master any more".to_owned()),
+            () = self.suspected.notified(), if self.may_be_another() => Fault::Away("it is not the master any more".to_owned()),
         }
+    }
+
+    /// Whether there may be another server that is meant. Elsewhere one that takes no writes is still the one.
+    fn may_be_another(&self) -> bool {
+        matches!(self.whereabouts, Whereabouts::Told(_))
     }
 
     /// Asks a server whether it can be asked.

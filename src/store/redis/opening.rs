@@ -86,9 +86,10 @@ impl RedisStore {
                 number(self.0.most.map_or(0, |most| most.get() as u64)),
             ],
         };
-        let answer = self.write(&name.keys(), &ask).await?;
-        // That is told to this gateway too, but later.
+        let written = self.write(&name.keys(), &ask).await;
+        // Nobody tells this gateway, and it may be done even where no answer came.
         self.0.shared.near.change(Subject::User(name.hash));
+        let answer = written?;
         let listed = places::listed(&answer.value);
         let keys = self.read_keys(name, answer.value)?;
         let keys = keys.ok_or(Fault::Garbage("it did not take the key"))?;

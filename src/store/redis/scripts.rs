@@ -62,7 +62,8 @@ return was"
 /// the session's id, when it expires, what time it is, the key that was current under a former name or nothing, and how
 /// many sessions may stand or 0 → the current key, the one before, and if there are more the ids with their places.
 ///
-/// The list is in the order of the logins: each takes a place behind the last, when it expires or a little later.
+/// The list is in the order of the logins: each takes a place behind the last, when it expires or a little later. It is
+/// never kept for less than before: a session of a longer lifetime may stand in it.
 pub(super) static LOG_IN: Script = script!(
     "local known = redis.call('HMGET', KEYS[1], 'c', 'f', 'p')
 local before = known[3] or ''
@@ -71,12 +72,13 @@ if known[2] ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'c', ARGV[1], 'f', ARGV[2], 'p', before)
   known[1] = ARGV[1]
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local kept = tonumber(ARGV[3])
+if redis.call('PTTL', KEYS[1]) < kept then redis.call('PEXPIRE', KEYS[1], kept) end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[6])
 local last = tonumber(redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2] or '0')
 local place = math.max(tonumber(ARGV[5]), last + 1)
 redis.call('ZADD', KEYS[2], string.format('%.0f', place), ARGV[4])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+if redis.call('PTTL', KEYS[2]) < kept then redis.call('PEXPIRE', KEYS[2], kept) end
 local ids = {}
 local most = tonumber(ARGV[8])
 if most > 0 and redis.call('ZCARD', KEYS[2]) > most then ids = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES') end

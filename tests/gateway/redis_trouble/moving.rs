@@ -14,7 +14,9 @@ fn go_through_changes(mut redis: Redis, shape: &str) {
     let [first, second, third] = &worlds;
     let mut skeys = logged_in(first, "before", 12);
     let loads = worlds.each_ref().map(|world| Load::start(world, &skeys));
-    loads.iter().for_each(|load| load.await_more(30));
+    for load in &loads {
+        load.await_more(30);
+    }
     redis.await_in_step();
     redis.fail_over();
     // Until then one who made way may still take a login in, see below.

@@ -50,8 +50,8 @@ pub(super) fn build(redis: &mut Redis) {
 fn lines(setup: &Setup, master: u16) -> String {
     let mut lines = format!(
         "sentinel monitor {MASTER} 127.0.0.1 {master} {QUORUM}\n\
-         sentinel down-after-milliseconds {MASTER} 700\n\
-         sentinel failover-timeout {MASTER} 3000\n\
+         sentinel down-after-milliseconds {MASTER} 2000\n\
+         sentinel failover-timeout {MASTER} 6000\n\
          sentinel parallel-syncs {MASTER} 2\n"
     );
     if let Some(password) = &setup.password {
