@@ -163,7 +163,6 @@ fn a_session_outlasts_a_failover_of_sentinels() {
     let world = watched(&redis);
     let skey = world.skey_of("alice");
     redis.await_whole();
-    redis.await_in_step();
     redis.fail_over();
     assert_eq!(once_it_can(|| world.get_as(&skey, "/mine")).status, 200);
     assert_eq!(once_it_can(|| world.login("bob")).status, 200);
@@ -176,7 +175,6 @@ fn a_session_outlasts_the_loss_of_the_master_behind_sentinels() {
     let world = watched(&redis);
     let skey = world.skey_of("alice");
     redis.await_whole();
-    redis.await_in_step();
     redis.lose_master();
     world.clock.turn(Duration::from_secs(11));
     assert_eq!(once_it_can(|| world.get_as(&skey, "/mine")).status, 200);
@@ -193,7 +191,6 @@ fn sessions_outlast_a_master_of_a_cluster() {
         .map(|user| one.skey_of(&format!("user-{user}")))
         .collect();
     redis.await_whole();
-    redis.await_in_step();
     redis.lose_master();
     for world in [&one, &other] {
         world.clock.turn(Duration::from_secs(11));

@@ -164,6 +164,8 @@ impl Redis {
             Shape::Sentinel => self.await_whole_sentinel(),
             Shape::Cluster => self.await_whole_cluster(),
         }
+        // One that is only being loaded counts as there as well.
+        self.await_in_step();
     }
 
     /// Waits until the replicas that run have all that their masters had when this began.
