@@ -11,12 +11,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use mimalloc::MiMalloc;
 use serde_json::json;
 use tokio::runtime::{Builder, Handle};
+use tokio::time::sleep;
 use wxgate::config::{self, Surroundings};
 use wxgate::domain::clock::Clock;
 use wxgate::domain::identity::{Account, App, Identity, WechatId};
 use wxgate::domain::session::SessionKey;
 use wxgate::metrics::{Labels, Metrics};
-use wxgate::store::{Cast, Store};
+use wxgate::store::{Cast, Condition, Store};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -75,6 +76,9 @@ fn main() -> anyhow::Result<()> {
 async fn fill(arguments: &Arguments, control: &Handle) -> anyhow::Result<()> {
     let clock = Clock::start();
     let (store, app) = store(arguments, &clock, control)?;
+    while store.condition() != Condition::Up {
+        sleep(Duration::from_millis(10)).await;
+    }
     let open = |user| {
         let (store, clock, app) = (store.clone(), clock.clone(), Arc::clone(&app));
         async move {
