@@ -26,6 +26,20 @@ use super::plan::Plan;
 use super::{Surroundings, read};
 use crate::domain::clock::Timestamp;
 
+/// What a config needs beside this.
+const REST: &str = r#"
+[apps.shop]
+appid = "wx1"
+secret = { env = "SHOP_SECRET" }
+
+[upstreams.php]
+servers = ["http://127.0.0.1:9000"]
+
+[[routes]]
+path = "/*"
+upstream = "php"
+"#;
+
 /// A world with two secrets, in which every name resolves but `nowhere.example`, at the start of 2026.
 fn surroundings() -> Surroundings {
     let variables = [

@@ -3,23 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Directory, check, plan, surroundings};
+use super::{Directory, REST, check, plan, surroundings};
 use crate::config::plan::StatePlan;
 use crate::config::{load, read};
-
-/// What a config needs beside this.
-const REST: &str = r#"
-[apps.shop]
-appid = "wx1"
-secret = { env = "SHOP_SECRET" }
-
-[upstreams.php]
-servers = ["http://127.0.0.1:9000"]
-
-[[routes]]
-path = "/*"
-upstream = "php"
-"#;
 
 fn state_of(sessions: &str) -> Option<StatePlan> {
     plan(&format!("[sessions]\n{sessions}\n{REST}"))

@@ -2,22 +2,8 @@
 
 use std::time::Duration;
 
-use super::{check, plan};
+use super::{REST, check, plan};
 use crate::config::plan::{RedisAddress, RedisPlan, RedisServers, StorePlan};
-
-/// What a config needs beside this.
-const REST: &str = r#"
-[apps.shop]
-appid = "wx1"
-secret = { env = "SHOP_SECRET" }
-
-[upstreams.php]
-servers = ["http://127.0.0.1:9000"]
-
-[[routes]]
-path = "/*"
-upstream = "php"
-"#;
 
 fn redis(store: &str) -> RedisPlan {
     let config = format!("[sessions]\nstore = {{ {store} }}\n{REST}");
